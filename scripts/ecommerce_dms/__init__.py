@@ -1,0 +1,1 @@
+"""What the programs in scripts/ share: settings, connections, the embedded server, roles, integrity checks."""
