@@ -39,7 +39,6 @@ NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "ck": "ck_%(table_name)s_%(constraint_name)s",
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-    "ex": "ex_%(table_name)s_%(constraint_name)s",
 }
 
 metadata = MetaData(schema=SCHEMA, naming_convention=NAMING_CONVENTION)

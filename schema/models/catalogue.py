@@ -182,7 +182,7 @@ class ProductVariant(Base):
             ("options_key", "="),
             where=text("archived_at IS NULL"),
             using="btree",
-            name="one_variant_per_combination",
+            name="ex_product_variants_one_per_combination",
             deferrable=True,
             initially="DEFERRED",
         ),

@@ -1,0 +1,1 @@
+DROP FUNCTION shop.refuse_lines_of_closed_carts();

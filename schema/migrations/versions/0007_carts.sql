@@ -1,0 +1,85 @@
+-- Carts are frozen once they are no longer open.
+
+CREATE TRIGGER coupons_start_unused
+    BEFORE INSERT ON shop.coupons
+    FOR EACH ROW WHEN (NEW.times_used <> 0)
+    EXECUTE FUNCTION shop.refuse('SH103', 'times_used starts at 0', 'Leave the column out.');
+CREATE TRIGGER coupons_times_used_is_kept
+    BEFORE UPDATE OF times_used ON shop.coupons
+    FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse_direct_write('Insert or release a coupon redemption.');
+
+CREATE TRIGGER carts_touch
+    BEFORE UPDATE ON shop.carts
+    FOR EACH ROW EXECUTE FUNCTION shop.touch_updated_at();
+CREATE TRIGGER carts_start_open
+    BEFORE INSERT ON shop.carts
+    FOR EACH ROW WHEN (NEW.status <> 'open')
+    EXECUTE FUNCTION shop.refuse('SH106', 'a cart starts open', 'Leave the status out.');
+CREATE TRIGGER carts_never_reopen
+    BEFORE UPDATE OF status ON shop.carts
+    FOR EACH ROW WHEN (OLD.status <> 'open' AND NEW.status <> OLD.status)
+    EXECUTE FUNCTION shop.refuse('SH106', 'a cart that was closed stays closed', 'Make a new cart and copy the lines.');
+CREATE TRIGGER carts_convert_by_order
+    BEFORE UPDATE OF status ON shop.carts
+    FOR EACH ROW WHEN (OLD.status = 'open' AND NEW.status = 'converted')
+    EXECUTE FUNCTION shop.refuse_direct_write('Insert the order; its cart is converted with it.');
+CREATE TRIGGER carts_content_is_frozen
+    BEFORE UPDATE OF customer_id, currency, coupon_id ON shop.carts
+    FOR EACH ROW WHEN (
+        OLD.status <> 'open' AND (OLD.customer_id, OLD.currency, OLD.coupon_id)
+            IS DISTINCT FROM (NEW.customer_id, NEW.currency, NEW.coupon_id))
+    EXECUTE FUNCTION shop.refuse('SH106', 'a closed cart does not change', 'Make a new cart and copy the lines.');
+CREATE TRIGGER carts_stay_with_their_customer
+    BEFORE UPDATE OF customer_id ON shop.carts
+    FOR EACH ROW WHEN (OLD.customer_id IS NOT NULL AND NEW.customer_id IS DISTINCT FROM OLD.customer_id)
+    EXECUTE FUNCTION shop.refuse('SH102', 'a customer''s cart stays with the customer', 'Copy its lines to another cart.');
+
+-- The lock waits for a checkout that is converting the cart, and lets it wait for us: either the line is in the order, or
+-- it is refused. It is taken as NO KEY UPDATE, not SHARE, so that two writers who go on to update the cart cannot
+-- deadlock.
+CREATE FUNCTION shop.refuse_lines_of_closed_carts() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+DECLARE
+    closed record;
+BEGIN
+    SELECT cart_id, status INTO closed
+    FROM (
+        SELECT cart_id, status FROM shop.carts
+        WHERE cart_id IN (SELECT cart_id FROM changed)
+        ORDER BY cart_id
+        FOR NO KEY UPDATE
+    ) AS cart
+    WHERE status <> 'open'
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH106',
+            MESSAGE = format('cart %s is %s: its lines no longer change', closed.cart_id, closed.status),
+            HINT = 'Make a new cart and copy the lines.',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION shop.refuse_lines_of_closed_carts() IS 'Trigger: lines of a cart change only while it is open.';
+
+CREATE TRIGGER cart_items_frozen_on_insert
+    AFTER INSERT ON shop.cart_items
+    REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse_lines_of_closed_carts();
+CREATE TRIGGER cart_items_frozen_on_update
+    AFTER UPDATE ON shop.cart_items
+    REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse_lines_of_closed_carts();
+CREATE TRIGGER cart_items_frozen_on_delete
+    AFTER DELETE ON shop.cart_items
+    REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse_lines_of_closed_carts();
+CREATE TRIGGER cart_items_stay_in_their_cart
+    BEFORE UPDATE OF cart_id, variant_id ON shop.cart_items
+    FOR EACH STATEMENT
+    EXECUTE FUNCTION shop.refuse('SH102', 'a line stays in its cart', 'Delete the line and insert another.');
+
+CALL shop.refuse_truncate_of('coupons', 'carts', 'cart_items');

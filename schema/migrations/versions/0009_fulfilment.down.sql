@@ -1,0 +1,10 @@
+DROP FUNCTION shop.invariant_returns_follow_their_items();
+DROP FUNCTION shop.invariant_returned_stock_equals_receipts();
+DROP FUNCTION shop.invariant_returned_quantities_equal_receipts();
+DROP FUNCTION shop.receive_return_items();
+DROP FUNCTION shop.check_new_return_items();
+DROP FUNCTION shop.check_return_move();
+DROP FUNCTION shop.invariant_shipped_quantities_equal_items();
+DROP FUNCTION shop.invariant_shipments_equal_items();
+DROP FUNCTION shop.require_whole_shipment();
+DROP FUNCTION shop.ship_items();
