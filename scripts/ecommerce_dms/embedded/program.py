@@ -46,6 +46,8 @@ def copied_into(directory: Path) -> Path:
     Copies of other versions are removed. Killed halfway, it leaves a folder that the next call removes.
     """
     source = installed()
+    directory.mkdir(exist_ok=True)
+    directory.chmod(0o755)  # Independent of the umask.
     target = directory / _version_stamp()
     if not target.is_dir():
         _remove_all_but(directory, keep="")

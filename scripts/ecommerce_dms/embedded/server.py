@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import os
-import random
 import shlex
 import shutil
-import socket
+import signal
 import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from ecommerce_dms import console
-from ecommerce_dms.embedded import account, cluster, postmaster, program, state
-from ecommerce_dms.embedded.errors import EmbeddedServerError, disk_is_full, from_os_error
+from ecommerce_dms.embedded import account, address, cluster, postmaster, program, state
+from ecommerce_dms.embedded.errors import EmbeddedServerError, disk_is_full
+from ecommerce_dms.embedded.home import Home, default_directory
 
-# Below the ports that systems hand out for outgoing connections, one of which might be in the way at the
-# next start.
-_PORTS = range(15432, 20000)
-
-_START_SECONDS = 120  # A crash recovery on a slow disk; then the start counts as failed.
+_START_SECONDS = 120  # Enough for a crash recovery on a slow disk.
 _STOP_SECONDS = 60
 _PREDECESSOR_SECONDS = 10  # What a killed server's processes may take to be gone.
 
@@ -33,10 +27,6 @@ _PREDECESSOR_SECONDS = 10  # What a killed server's processes may take to be gon
 # start is under way, or processes of a killed server are not gone yet.
 _PASSING_REASONS = ("could not bind", "lock file", "is still in use")
 _PG_CTL_WORDS = ("pg_ctl:", "Examine the log output.")
-_LOG_BYTES = 10_000_000
-
-# A socket's path may have 108 bytes on Linux and 104 on macOS, its end included.
-_SOCKET_PATH_BYTES = 103 - len("/.s.PGSQL.65535")
 
 
 class Status(NamedTuple):
@@ -57,20 +47,21 @@ class EmbeddedServer:
 
         Args:
             directory: where it lives. For root that is only its name: see account.py.
-            configuration: further server settings, e.g. {"log_statement": "all"}, for every start from here.
+            configuration: further server settings, e.g. {"log_statement": "all"}, for the starts made here.
         """
         self.directory = Path(directory).absolute()
-        self.home = account.home_for(self.directory) if account.is_root() else self.directory
-        self.data = self.home / "data"
-        self.log = self.home / "server.log"
-        self.password_file = self.home / "pgpass"
-        self._state_file = self.home / "server.json"
+        self._home = Home(self.directory)
         self._configuration = dict(configuration or {})
 
     @classmethod
     def default(cls) -> EmbeddedServer:
         """The user's own server, which all programs share: in ECOMMERCE_DMS_HOME or the state directory."""
-        return cls(_default_directory())
+        return cls(default_directory())
+
+    @property
+    def home(self) -> Path:
+        """Where its files are."""
+        return self._home.path
 
     def start(self) -> None:
         """Makes the server when there is none, starts it when it does not run, and returns when it is ready.
@@ -80,14 +71,14 @@ class EmbeddedServer:
         """
         if self._is_ready():
             return
-        with self._exclusive() as lock:
+        with self._home.exclusive() as lock:
             if self._is_ready():
                 return
-            self._remove_leftovers()
-            if not self.data.exists():
+            self._home.remove_leftovers()
+            if not self._home.data.exists():
                 with console.step("making a new PostgreSQL 18 data directory"):
                     self._create(lock)
-            cluster.refuse_other_major(self.data)
+            cluster.refuse_other_major(self._home.data)
             with console.step("starting PostgreSQL 18"):
                 self._launch()
 
@@ -97,50 +88,42 @@ class EmbeddedServer:
         Raises:
             EmbeddedServerError: it did not stop in time.
         """
-        if not self.home.exists():
+        if postmaster.find(self._home.data) is None:
             return False
-        with self._exclusive():
+        with self._home.exclusive():
             return self._stop()
+
+    @contextmanager
+    def turn(self) -> Iterator[int]:
+        """One program at a time works on the database as a whole (upgrade, seed); others wait.
+
+        Yields a descriptor to hand to child processes (`pass_fds`): the turn ends when its last holder does.
+        """
+        with state.locked(self._home.turn) as descriptor:
+            yield descriptor
 
     def status(self) -> Status:
         """Whether it exists and runs. Changes nothing."""
-        if not self.data.exists():
-            return Status("absent", None, None, self.data, self.log)
-        found = postmaster.find(self.data)
-        if found is None:
-            return Status("stopped", None, None, self.data, self.log)
-        name = "running" if found.is_ready else "starting"
-        return Status(name, found.pid, self._state().port, self.data, self.log)
+        name, pid, port = "absent", None, None
+        if self._home.data.exists():
+            found = postmaster.find(self._home.data)
+            name = "stopped" if found is None else "running" if found.is_ready else "starting"
+            pid, port = (found.pid, self._state().port) if found else (None, None)
+        return Status(name, pid, port, self._home.data, self._home.log)
 
     def destroy(self) -> None:
         """Stops the server and removes all that was made for it; killed halfway, it can be called again."""
         if not self.home.exists():
             return
-        with self._exclusive():
+        with self._home.exclusive():
             self._stop()
-            if self.data.exists():
-                # Out of the way in one step: what is half removed must never be started again.
-                self.data.rename(self._fresh_folder("old-") / "data")
-            self._remove_leftovers()
-            if self._state_file.exists():
-                self._remove_distant_socket()
-            for name in ("socket", "program"):
-                shutil.rmtree(self.home / name, ignore_errors=True)
-            for name in (
-                "server.json",
-                "pgpass",
-                "server.log",
-                "server.log.1",
-                "postgresql.conf",
-                "pg_hba.conf",
-                "lock",
-            ):
-                (self.home / name).unlink(missing_ok=True)
-        for folder in (self.home, *([self.home.parent] if account.is_root() else [])):
-            try:
-                folder.rmdir()
-            except OSError:
-                return  # Somebody else's files, or a server that was started meanwhile.
+            self._home.remove_data()
+            if self._home.state.exists():
+                folder = Path(self._state().socket_directory)
+                if address.is_distant(folder, self.home):
+                    shutil.rmtree(folder, ignore_errors=True)
+            self._home.remove_rest()
+        self._home.remove_folder()
 
     def connection_parameters(self) -> dict[str, str | int]:
         """Keyword arguments for a connection as the master, **the password included**."""
@@ -155,12 +138,13 @@ class EmbeddedServer:
 
     def superuser_parameters(self) -> dict[str, str | int]:
         """The same for the superuser: for tests of what only an administrator can see."""
-        own = {"user": cluster.SUPERUSER, "password": self._state().superuser_password, "dbname": "postgres"}
+        password = self._state().superuser_password
+        own = {"user": cluster.SUPERUSER, "password": password, "dbname": "postgres"}
         return {**self.connection_parameters(), **own}
 
     def psql_environment(self) -> dict[str, str]:
         """What psql needs beside `psql_command`: where the password is."""
-        return {"PGPASSFILE": str(self.password_file)}
+        return {"PGPASSFILE": str(self._home.password_file)}
 
     def psql_command(self) -> list[str]:
         """psql, connected to the shop as the master. `psql_environment` says where the password is."""
@@ -168,128 +152,78 @@ class EmbeddedServer:
 
     def connection_line(self) -> str:
         """A line to paste into a shell, which shows no password."""
-        psql = "psql" if shutil.which("psql") else str(program.installed() / "bin/psql")
-        return (
-            f"PGPASSFILE={shlex.quote(str(self.password_file))} {shlex.join([psql, *self._psql_arguments()])}"
-        )
+        psql = "psql" if shutil.which("psql") else self.psql_command()[0]
+        assignment = f"PGPASSFILE={shlex.quote(str(self._home.password_file))}"
+        return f"{assignment} {shlex.join([psql, *self._psql_arguments()])}"
 
     def _psql_arguments(self) -> list[str]:
         port = str(self._state().port)
         return ["-h", "127.0.0.1", "-p", port, "-U", cluster.MASTER, "-d", cluster.DATABASE]
 
     def _state(self) -> state.State:
-        return state.read(self._state_file)
+        return state.read(self._home.state)
 
     def _is_ready(self) -> bool:
-        found = postmaster.find(self.data)
+        found = postmaster.find(self._home.data)
         return found is not None and found.is_ready
 
-    @contextmanager
-    def _exclusive(self) -> Iterator[int]:
-        """Makes the home, takes its lock, and turns the operating system's refusals into sentences."""
-        try:
-            if account.is_root():
-                account.make_home(self.home)
-            else:
-                self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with state.locked(self.home / "lock") as lock:
-                yield lock
-        except OSError as error:
-            raise from_os_error(error, f"the embedded server in {self.home}") from None
+    def _owner(self) -> account.Account | None:
+        """As whom the server runs; None as ourselves."""
+        return account.owner_of(self._home.data) if account.is_root() else None
 
     def _program(self) -> Path:
-        if not account.is_root():
-            return program.installed()
-        folder = self.home / "program"
-        folder.mkdir(exist_ok=True)
-        folder.chmod(0o755)
-        return program.copied_into(folder)
-
-    def _run(
-        self, owner: account.Account | None, *arguments: object, **options: object
-    ) -> subprocess.CompletedProcess:
-        """Runs one of the server's programs as `owner` (None: as ourselves), from a clean environment."""
-        identity = owner.process_arguments() if owner else {}
-        settings = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
-        if "input" not in settings:
-            settings["stdin"] = subprocess.DEVNULL
-        try:
-            return subprocess.run(
-                [str(argument) for argument in arguments],
-                # PG* variables would reach the server's programs; so would a locale that it does not know.
-                env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
-                cwd="/",
-                umask=0o077,
-                **identity,
-                **settings,
-            )
-        except PermissionError as error:
-            raise EmbeddedServerError(
-                f"{arguments[0]} cannot be run as user {owner.uid if owner else os.geteuid()}: "
-                f"{error.strerror}. Run this as an ordinary user."
-            ) from None
+        return program.copied_into(self._home.program) if account.is_root() else program.installed()
 
     def _create(self, lock: int) -> None:
         """A data directory appears whole, under its final name, or not at all."""
-        folder = self._fresh_folder("new-")
         owner = account.initial() if account.is_root() else None
-        if owner:
-            os.chown(folder, *owner)
-        installation = self._program()
-        fresh = state.new(_free_port(), self._socket_directory())
+        folder = self._home.fresh_folder("new-")
+        verifier = folder / "verifier"
+        verifier.touch(mode=0o600)
+        for path in (folder, verifier) if owner else ():
+            os.chown(path, *owner)
 
-        def run(*arguments: object, **options: object) -> subprocess.CompletedProcess:
-            # It keeps the lock: killed on its own, this program leaves nobody writing here unseen.
-            return self._run(owner, *arguments, **options, pass_fds=(lock,))
-
-        password_file = folder / "verifier"
-        password_file.touch()
-        if owner:
-            os.chown(password_file, *owner)
-        cluster.create(folder / "data", password_file, installation, fresh, run)
+        fresh = state.new(address.free_port(), address.socket_folder(self.home))
+        # initdb holds the lock, too: when this program is killed alone, nobody else starts before initdb is
+        # done.
+        run = _runner(owner, pass_fds=(lock,))
+        cluster.create(folder / "data", verifier, self._program(), fresh, run)
         if owner:
             account.hand_over(folder, account.private(self.home))
-        state.write(self._state_file, fresh)
-        (folder / "data").rename(self.data)
+        state.write(self._home.state, fresh)
+        (folder / "data").rename(self._home.data)
         folder.rmdir()
-        _sync(self.home)
+        self._home.sync()
 
     def _launch(self) -> None:
-        owner = account.owner_of(self.data) if account.is_root() else None
-        installation = self._program()
         deadline = time.monotonic() + _PREDECESSOR_SECONDS
+        pg_ctl = self._program() / "bin/pg_ctl"
         while True:
             self._await_predecessor()
             if self._is_ready():
                 return
-            self._configure(owner)
-            began = self._rotate_log()
-            with self.log.open("ab") as log:
-                started = self._run(
-                    owner,
-                    *(
-                        installation / "bin/pg_ctl",
-                        "start",
-                        "-s",
-                        "-w",
-                        "-t",
-                        _START_SECONDS,
-                        "-D",
-                        self.data,
-                    ),
-                    *("-o", f"-c config_file={shlex.quote(str(self.home / 'postgresql.conf'))}"),
-                    # The server inherits them, and writes its log where only we may rename or remove it.
-                    stdout=log,
-                    stderr=log,
-                    # The terminal's Ctrl-C is for us, not for the server.
-                    start_new_session=True,
-                )
-            if started.returncode == 0:
+            self._configure()
+            started, output = self._pg_ctl_start(pg_ctl)
+            if started:
                 return
-            output = _tail(self.log, began)
             if not any(reason in output for reason in _PASSING_REASONS) or time.monotonic() > deadline:
                 raise self._start_error(output)
             time.sleep(0.1)
+
+    def _pg_ctl_start(self, pg_ctl: Path) -> tuple[bool, str]:
+        """Whether it started, and what was written to the log meanwhile."""
+        log = self._home.open_log()
+        began = os.fstat(log).st_size
+        try:
+            # The server inherits the log, and so writes where only we can rename and remove. In a session
+            # of its own, it does not get the Ctrl-C that is meant for us.
+            done = _runner(self._owner(), stdout=log, stderr=log, start_new_session=True)(
+                *(pg_ctl, "start", "-s", "-w", "-t", _START_SECONDS, "-D", self._home.data),
+                *("-o", f"-c config_file={shlex.quote(str(self._home.configuration))}"),
+            )
+        finally:
+            os.close(log)
+        return done.returncode == 0, _from(self._home.log, began)
 
     def _start_error(self, output: str) -> EmbeddedServerError:
         if disk_is_full(output):
@@ -300,172 +234,93 @@ class EmbeddedServer:
         reasons = [line for line in lines if line and not line.startswith(_PG_CTL_WORDS)]
         return EmbeddedServerError(
             f"the embedded server did not start: {' | '.join(reasons[-3:]) or 'it said nothing'}. "
-            f"Its log: {self.log}"
+            f"Its log: {self._home.log}"
         )
 
     def _await_predecessor(self) -> None:
         """One whose starter was killed may still be on its way up, and one that was killed on its way out."""
-        deadline = time.monotonic() + _START_SECONDS
-        while (found := postmaster.find(self.data)) and not found.is_ready and time.monotonic() < deadline:
-            time.sleep(0.05)
-        deadline = time.monotonic() + _PREDECESSOR_SECONDS
-        while postmaster.leaves_a_living_number(self.data) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        postmaster.forget_reused_number(self.data)
+        data = self._home.data
+        _wait(lambda: (found := postmaster.find(data)) is None or found.is_ready, _START_SECONDS)
+        _wait(lambda: not postmaster.leaves_a_living_number(data), _PREDECESSOR_SECONDS)
+        postmaster.forget_reused_number(data)
 
-    def _configure(self, owner: account.Account | None) -> None:
+    def _configure(self) -> None:
+        """Writes what the server reads at its start, and what clients need to find it."""
         current = self._state()
-        port, socket_directory = current.port, Path(current.socket_directory)
-        if not _is_free(port):
-            port = _free_port()
+        if not address.is_free(current.port):
+            port = address.free_port()
             console.say(f"  port {current.port} is in use by another program; from now on it is {port}")
-        if not _make_socket_directory(socket_directory, owner):
-            socket_directory = self._socket_directory()
-            _make_socket_directory(socket_directory, owner)
-        current = replace(current, port=port, socket_directory=str(socket_directory))
-        state.write(self._state_file, current)
-        state.write_private(
-            self.password_file, state.password_file_text(current, cluster.MASTER, current.master_password)
-        )
-        state.write_public(self.home / "pg_hba.conf", cluster.access_rules_text())
-        state.write_public(
-            self.home / "postgresql.conf",
-            cluster.configuration_text(self.home, self.data, current, self._configuration),
-        )
+            current = replace(current, port=port)
+        owner = self._owner()
+        if not address.make_socket_folder(Path(current.socket_directory), owner):
+            current = replace(current, socket_directory=str(address.socket_folder(self.home)))
+            address.make_socket_folder(Path(current.socket_directory), owner)
+        state.write(self._home.state, current)
 
-    def _socket_directory(self) -> Path:
-        """Below the home, or where that path is too long, at a random name in the temporary folder."""
-        inside = self.home / "socket"
-        if len(os.fsencode(inside)) <= _SOCKET_PATH_BYTES:
-            return inside
-        return Path(tempfile.gettempdir()) / f"ecommerce-dms-{random.SystemRandom().getrandbits(64):016x}"
-
-    def _remove_distant_socket(self) -> None:
-        """The socket's folder, when it is not in the home."""
-        folder = Path(self._state().socket_directory)
-        if folder.parent != self.home and folder.name.startswith("ecommerce-dms-"):
-            shutil.rmtree(folder, ignore_errors=True)
+        passwords = state.password_file_text(current, cluster.MASTER, current.master_password)
+        state.write_private(self._home.password_file, passwords)
+        state.write_public(self._home.access_rules, cluster.access_rules_text())
+        text = cluster.configuration_text(self.home, self._home.data, current, self._configuration)
+        state.write_public(self._home.configuration, text)
 
     def _stop(self) -> bool:
-        found = postmaster.find(self.data)
+        found = postmaster.find(self._home.data)
         if found is None:
             return False
-        owner = account.owner_of(self.data) if account.is_root() else None
-        stopped = self._run(
-            owner,
-            *(
-                self._program() / "bin/pg_ctl",
-                "stop",
-                "-s",
-                "-w",
-                "-t",
-                _STOP_SECONDS,
-                "-m",
-                "fast",
-                "-D",
-                self.data,
-            ),
-        )
-        if stopped.returncode != 0 and postmaster.find(self.data):
+        # "Fast shutdown": connections are ended, transactions rolled back, all is written to disk.
+        os.kill(found.pid, signal.SIGINT)
+        if not _wait(lambda: postmaster.find(self._home.data) is None, _STOP_SECONDS):
             raise EmbeddedServerError(
                 f"the embedded server, process {found.pid}, did not stop in {_STOP_SECONDS} s. "
-                f"Its log: {self.log}"
+                f"Its log: {self._home.log}"
             )
         return True
 
-    def _fresh_folder(self, prefix: str) -> Path:
-        return Path(tempfile.mkdtemp(prefix=prefix, dir=self.home))
 
-    def _remove_leftovers(self) -> None:
-        """What a killed run left behind: half-made and half-removed data directories."""
-        for pattern in (
-            "new-*",
-            "old-*",
-            ".server.json-*",
-            ".pgpass-*",
-            ".postgresql.conf-*",
-            ".pg_hba.conf-*",
-        ):
-            for leftover in self.home.glob(pattern):
-                if leftover.is_dir():
-                    shutil.rmtree(leftover)
-                else:
-                    leftover.unlink()
+def _runner(
+    owner: account.Account | None, **fixed: object
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """A function that runs the server's programs as `owner`, in a clean environment."""
+    identity = owner.process_arguments() if owner else {}
 
-    def _rotate_log(self) -> int:
-        """Keeps the log and one older one; returns where the new lines begin, in bytes."""
-        if not self.log.exists():
-            return 0
-        size = self.log.stat().st_size
-        if size < _LOG_BYTES:
-            return size
-        self.log.replace(self.log.with_name("server.log.1"))
-        return 0
-
-
-def _default_directory() -> Path:
-    chosen = os.environ.get("ECOMMERCE_DMS_HOME")
-    if chosen:
-        return Path(chosen).expanduser()
-    try:
-        user_home = Path.home()
-    except RuntimeError:
-        raise EmbeddedServerError(
-            "this user has no home directory: set ECOMMERCE_DMS_HOME to a folder."
-        ) from None
-    if sys.platform == "darwin":
-        return user_home / "Library/Application Support/ecommerce-dms"
-    # A relative XDG path is to be ignored (XDG Base Directory Specification).
-    configured = os.environ.get("XDG_STATE_HOME", "")
-    base = Path(configured) if configured.startswith("/") else user_home / ".local/state"
-    return base / "ecommerce-dms"
-
-
-def _free_port() -> int:
-    """The first one if it is free, so that most people have the same; otherwise any."""
-    candidates = [_PORTS[0], *random.SystemRandom().sample(_PORTS, 200)]
-    for port in candidates:
-        if _is_free(port):
-            return port
-    raise EmbeddedServerError(f"no free port between {_PORTS[0]} and {_PORTS[-1]} on 127.0.0.1.")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        # As PostgreSQL does: a port that was in use a moment ago is free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+        settings = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **fixed, **options}
+        if "input" not in settings:
+            settings["stdin"] = subprocess.DEVNULL
         try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
+            return subprocess.run(
+                [str(argument) for argument in arguments],
+                # PG* variables would reach the server's programs, and so would a locale that they do not
+                # know.
+                env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+                cwd="/",
+                umask=0o077,
+                text=True,
+                **identity,
+                **settings,
+            )
+        except PermissionError as error:
+            user = owner.uid if owner else os.geteuid()
+            raise EmbeddedServerError(
+                f"{arguments[0]} cannot be run as user {user}: {error.strerror}. "
+                "Run this as an ordinary user."
+            ) from None
+
+    return run
+
+
+def _wait(condition: Callable[[], bool], seconds: float) -> bool:
+    """Whether the condition came true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
             return False
-        return True
-
-
-def _make_socket_directory(folder: Path, owner: account.Account | None) -> bool:
-    """Makes it, for its owner alone; False when somebody else has one of this name."""
-    uid = owner.uid if owner else os.geteuid()
-    try:
-        folder.mkdir(mode=0o700)
-        if owner:
-            os.chown(folder, *owner)
-    except FileExistsError:
-        found = folder.lstat()
-        return (
-            folder.is_dir() and not folder.is_symlink() and found.st_uid == uid and not found.st_mode & 0o077
-        )
+        time.sleep(0.02)
     return True
 
 
-def _tail(file: Path, start: int) -> str:
+def _from(file: Path, start: int) -> str:
+    """The end of the file, from `start` on, and at most 8 kB of it."""
     with file.open("rb") as stream:
         stream.seek(max(start, file.stat().st_size - 8192))
         return stream.read().decode(errors="replace")
-
-
-def _sync(folder: Path) -> None:
-    """Makes a rename inside the folder survive a power failure."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -73,7 +73,7 @@ def write_public(file: Path, text: str) -> None:
 
 
 def _replace(file: Path, text: str, mode: int) -> None:
-    descriptor, name = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
+    descriptor, name = tempfile.mkstemp(prefix=f".{file.name}-", suffix="-tmp", dir=file.parent)
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "w") as stream:
