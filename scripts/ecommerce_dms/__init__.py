@@ -1,1 +1,1 @@
-"""What the programs in scripts/ share: settings, connections, the embedded server, roles, integrity checks."""
+"""What the programs in scripts/ share: settings, connections, the embedded server, roles, checks."""
