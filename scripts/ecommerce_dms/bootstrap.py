@@ -242,6 +242,14 @@ def missing(connection: Any) -> list[str]:
     return [step.missing for step in steps]
 
 
+def preview(connection: Any) -> str:
+    """The SQL that `apply` would run, for psql; a comment when nothing is missing."""
+    state = read_state(connection)
+    connection.rollback()
+    steps = plan(state)
+    return script(steps, state) if steps else f"-- Database {state.database} is prepared already.\n"
+
+
 def script(steps: list[Step], state: State) -> str:
     """The statements of `steps` as one transaction for psql, run by an administrator who need not be
     `state.user`."""
