@@ -24,6 +24,12 @@ class UserError(Exception):
     exit_code = FAILED
 
 
+class UsageError(UserError):
+    """The program was called wrongly."""
+
+    exit_code = WRONG_USAGE
+
+
 def say(text: str) -> None:
     """Prints one line on standard error, at once."""
     print(text, file=sys.stderr, flush=True)

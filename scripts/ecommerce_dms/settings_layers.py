@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dotenv.parser import parse_stream
 
-from ecommerce_dms.console import WRONG_USAGE, UserError
+from ecommerce_dms.console import UsageError
 
 KEYS = (
     "DATABASE_URL",
@@ -42,10 +42,8 @@ _SCRIPTS = Path(__file__).resolve().parents[1]
 DEFAULT_ENV_FILE = _SCRIPTS / ".env"
 
 
-class SettingsError(UserError):
+class SettingsError(UsageError):
     """Settings that cannot be used: names the setting, its value unless that may be secret, the way out."""
-
-    exit_code = WRONG_USAGE
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""One command gives a running, migrated, seeded and verified e-commerce database on this machine.
+
+    python3 scripts/local.py          start it, and connect with the line that is printed at the end
+    python3 scripts/local.py test     run all tests against it
+
+It needs Python 3.11 and nothing else: what is missing goes into .venv at the repository's root, the
+database into the user's state directory. Every command can be interrupted at any moment and run again. Only
+the embedded server is touched, whatever scripts/.env says.
+"""
+
+import sys
+
+# Before anything that an older Python cannot read; this file keeps to what Python 3.6 can parse.
+if sys.version_info < (3, 11):  # noqa: UP036
+    sys.exit(
+        "error: scripts/local.py needs Python 3.11 or newer, and this is " + sys.version.split()[0] + ". "
+        "Install one from your system's packages or python.org, and run: python3.11 scripts/local.py"
+    )
+
+import argparse
+import os
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+from ecommerce_dms import console, virtual_environment
+from ecommerce_dms.embedded import EmbeddedServer
+
+SCRIPTS = Path(__file__).resolve().parent
+ROOT = SCRIPTS.parent
+
+# Their arguments are for the program that they run.
+_PASSED_ON = ("psql", "test")
+
+
+class StepFailed(console.UserError):
+    """A program that was run for a step failed, and has said why itself."""
+
+
+def main(argv=None):
+    """Runs one sub-command; see the module's docstring."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv and argv[0] in _PASSED_ON:
+        return {"psql": psql, "test": test}[argv[0]](argv[1:])
+    arguments = _parser().parse_args(argv)
+    return {"up": up, "down": down, "status": status, "reset": reset}[arguments.command or "up"](arguments)
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="local.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands.add_parser("up", help="start, upgrade, seed if empty, verify (the default)")
+    commands.add_parser("down", help="stop the server; the data stay")
+    commands.add_parser("status", help="say whether it runs, and where its files are")
+    commands.add_parser("psql", help="open psql on it; arguments are psql's", add_help=False)
+    commands.add_parser("test", help="run the tests on it; arguments are pytest's", add_help=False)
+    commands.add_parser("reset", help="remove the database and all its data").add_argument(
+        "--yes", action="store_true", help="do not ask"
+    )
+    return parser
+
+
+def up(_arguments):
+    """Start, upgrade to head, seed if empty, verify, print a summary."""
+    virtual_environment.enter()
+    server = _start()
+    with server.turn() as turn:
+        _upgrade(turn)
+        _seed_if_empty(turn)
+        violations = _verify()
+    print(f"\nconnect:  {server.connection_line()}")
+    print("tests:    python3 scripts/local.py test\nstop:     python3 scripts/local.py down")
+    return console.FAILED if violations else 0
+
+
+def down(_arguments):
+    """Stop the server."""
+    print("stopped" if EmbeddedServer.default().stop() else "it was not running")
+
+
+def status(_arguments):
+    """Print what is known about the server. Changes nothing."""
+    server = EmbeddedServer.default()
+    found = server.status()
+    print(f"server:   {found.name}" + (f" (process {found.pid}, port {found.port})" if found.pid else ""))
+    print(f"data:     {found.data}\nlog:      {found.log}")
+    if found.name == "running":
+        print(f"connect:  {server.connection_line()}")
+    else:
+        print("start:    python3 scripts/local.py")
+
+
+def psql(arguments):
+    """Become psql."""
+    virtual_environment.enter()
+    server = _start()
+    command = [*server.psql_command(), *arguments]
+    os.execve(command[0], command, {**os.environ, **server.psql_environment()})  # noqa: S606
+
+
+def test(arguments):
+    """Become pytest."""
+    virtual_environment.enter()
+    _start()
+    # Paths that the caller means are relative to where the caller is.
+    absolute = [os.path.abspath(each) if _is_path(each) else each for each in arguments]  # noqa: PTH100
+    os.chdir(SCRIPTS)
+    os.execve(sys.executable, [sys.executable, "-m", "pytest", *absolute], _environment())  # noqa: S606
+
+
+def _is_path(argument):
+    return Path(argument.split("::")[0]).exists()
+
+
+def reset(arguments):
+    """Remove the server with all its data, after asking."""
+    server = EmbeddedServer.default()
+    if server.status().name == "absent":
+        print("there is no database to remove")
+        return
+    if not arguments.yes:
+        _confirm(f"Remove the database in {server.home} and all its data? Type yes: ")
+    server.destroy()
+    print("removed; python3 scripts/local.py makes a new one")
+
+
+def _confirm(question):
+    if not sys.stdin.isatty():
+        raise console.UsageError("reset removes all data: confirm with --yes")
+    if input(question).strip() != "yes":
+        raise console.UserError("nothing was removed")
+
+
+def _start():
+    console.say("the embedded PostgreSQL 18 (local.py uses no other)")
+    server = EmbeddedServer.default()
+    server.start()
+    return server
+
+
+def _environment():
+    from ecommerce_dms.settings import embedded_environment
+
+    return embedded_environment()
+
+
+def _run(turn, title, *command):
+    """Runs a program on the embedded server, which keeps the turn should this one be killed alone."""
+    with console.step(title):
+        done = subprocess.run([sys.executable, *command], env=_environment(), pass_fds=(turn,), cwd=ROOT)
+    if done.returncode != 0:
+        raise StepFailed(f"{title} failed; the lines above say why")
+
+
+def _upgrade(turn):
+    ini = str(ROOT / "schema/alembic.ini")
+    _run(turn, "upgrading the schema", "-m", "alembic", "-c", ini, "upgrade", "head")
+
+
+def _seed_if_empty(turn):
+    """A loader that was killed has left nothing, since it loads in one transaction."""
+    if not _query("SELECT EXISTS (SELECT FROM shop.products) OR EXISTS (SELECT FROM shop.orders)")[0][0]:
+        _run(turn, "loading sample data", str(SCRIPTS / "data_loader.py"))
+
+
+def _verify():
+    """Prints one line per invariant; returns the number of violations."""
+    with console.step("verifying every invariant"):
+        rows = _query(
+            "SELECT invariant, examined, violations, example FROM api.verify_integrity() ORDER BY invariant"
+        )
+    width = max(len(row[0]) for row in rows)
+    for invariant, examined, violations, example in rows:
+        verdict = f"VIOLATED {violations} times, e.g. {example}" if violations else "ok"
+        print(f"{invariant:{width}}  {examined:>9,}  {verdict}")
+    total = sum(row[2] for row in rows)
+    print(f"{len(rows)} invariants, {sum(row[1] for row in rows):,} rows examined, {total} violations")
+    return total
+
+
+def _query(sql):
+    from ecommerce_dms.connection import connect
+    from ecommerce_dms.settings import load_settings
+
+    settings = load_settings(environ=_environment())
+    with closing(connect(settings, role="shop_owner")) as connection, connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchall()
+
+
+if __name__ == "__main__":
+    raise SystemExit(console.run(main))
