@@ -19,8 +19,8 @@ _NOISE = re.compile(
     r"^(\\(un)?restrict .*"
     r"|-- Dumped (from|by) .*"
     r"|SELECT pg_catalog\.set_config\('search_path', '', false\);"
-    r"|SET (statement_timeout|lock_timeout|idle_in_transaction_session_timeout|transaction_timeout|client_encoding"
-    r"|standard_conforming_strings|check_function_bodies|xmloption|client_min_messages|row_security"
+    r"|SET (statement_timeout|lock_timeout|idle_in_transaction_session_timeout|transaction_timeout"
+    r"|client_encoding|standard_conforming_strings|check_function_bodies|xmloption|client_min_messages|row_security"
     r"|default_tablespace|default_table_access_method) = .*;)\n",
     re.MULTILINE,
 )

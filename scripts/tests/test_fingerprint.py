@@ -43,7 +43,8 @@ COMMENT ON COLUMN shop.parents.code IS 'A code.';
 # A statement, and the object that is then reported as missing, unexpected or different.
 DRIFTS = {
     "a check's expression, its name kept": (
-        "ALTER TABLE shop.children DROP CONSTRAINT note_is_short, ADD CONSTRAINT note_is_short CHECK (length(note) < 101)",
+        "ALTER TABLE shop.children DROP CONSTRAINT note_is_short, "
+        "ADD CONSTRAINT note_is_short CHECK (length(note) < 101)",
         "constraint note_is_short of shop.children",
     ),
     "a check that is not validated": (
@@ -57,7 +58,8 @@ DRIFTS = {
     ),
     "a foreign key's action": (
         "ALTER TABLE shop.children DROP CONSTRAINT children_parent_id_fkey, "
-        "ADD CONSTRAINT children_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES shop.parents ON DELETE CASCADE",
+        "ADD CONSTRAINT children_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES shop.parents "
+        "ON DELETE CASCADE",
         "constraint children_parent_id_fkey of shop.children",
     ),
     "a partial index's condition": (
@@ -87,7 +89,10 @@ DRIFTS = {
     ),
     "a policy's roles": ("ALTER POLICY own ON shop.children TO PUBLIC", "policy own of shop.children"),
     "row-level security": ("ALTER TABLE shop.children DISABLE ROW LEVEL SECURITY", "table shop.children"),
-    "forced row-level security": ("ALTER TABLE shop.children FORCE ROW LEVEL SECURITY", "table shop.children"),
+    "forced row-level security": (
+        "ALTER TABLE shop.children FORCE ROW LEVEL SECURITY",
+        "table shop.children",
+    ),
     "a comment on a column": (
         "COMMENT ON COLUMN shop.parents.code IS 'Another.'",
         "comment on table column shop.parents.code",
@@ -109,7 +114,10 @@ DRIFTS = {
         "GRANT SELECT ON shop.parents TO shop_app WITH GRANT OPTION",
         "privileges of shop_app on table shop.parents",
     ),
-    "a grant on a schema": ("GRANT USAGE ON SCHEMA shop TO shop_app", "privileges of shop_app on schema shop"),
+    "a grant on a schema": (
+        "GRANT USAGE ON SCHEMA shop TO shop_app",
+        "privileges of shop_app on schema shop",
+    ),
     "a grant on what comes": (
         "ALTER DEFAULT PRIVILEGES IN SCHEMA shop GRANT SELECT ON TABLES TO shop_app",
         "privileges of shop_app on future objects (r) in schema shop",
@@ -208,8 +216,19 @@ def test_the_same_schema_made_in_another_order_elsewhere_has_the_same_fingerprin
     statements = [statement for statement in SCHEMA.split(";\n") if statement.strip()]
     first, last = statements[:5], statements[5:]
     # Independent ones backwards: the domain, types and comments, and what hangs on the second table.
-    movable = [s for s in last if s.startswith(("CREATE INDEX", "CREATE STATISTICS", "CREATE SEQUENCE", "COMMENT", "GRANT SELECT"))]
-    order = [first[2], first[1], first[0], *first[3:], *reversed(movable), *(s for s in last if s not in movable)]
+    movable = [
+        s
+        for s in last
+        if s.startswith(("CREATE INDEX", "CREATE STATISTICS", "CREATE SEQUENCE", "COMMENT", "GRANT SELECT"))
+    ]
+    order = [
+        first[2],
+        first[1],
+        first[0],
+        *first[3:],
+        *reversed(movable),
+        *(s for s in last if s not in movable),
+    ]
     with scratch_database(master) as other:
         build(other, "CREATE TABLE shop.gone (x int); DROP TABLE shop.gone; " + ";\n".join(order))
         assert fingerprint.difference(read(database), read(other)) == []
@@ -229,12 +248,16 @@ def test_a_copy_of_the_database_has_the_same_fingerprint(database, master):
 
 
 def test_alembics_own_table_does_not_count(database):
-    drift = "CREATE TABLE shop.alembic_version (version_num text); COMMENT ON TABLE shop.alembic_version IS 'x'"
+    drift = (
+        "CREATE TABLE shop.alembic_version (version_num text); COMMENT ON TABLE shop.alembic_version IS 'x'"
+    )
     assert read(database, drift).digest == read(database).digest
 
 
 def test_the_difference_is_readable():
-    expected = fingerprint.Fingerprint({"index a": "on (x)", "function f()": "one\ntwo\nthree", "table t": "x"})
+    expected = fingerprint.Fingerprint(
+        {"index a": "on (x)", "function f()": "one\ntwo\nthree", "table t": "x"}
+    )
     actual = fingerprint.Fingerprint({"function f()": "one\n2\nthree", "table t": "x", "table u": "y"})
     assert fingerprint.difference(expected, actual) == [
         "different: function f()\n     one\n    -two\n    +2\n     three",
@@ -248,5 +271,5 @@ def test_the_committed_digest_is_the_last_line_of_the_file(tmp_path):
     path.write_text(f"CREATE TABLE t ();\n-- fingerprint: {'a' * 64}\n")
     assert fingerprint.committed(path) == "a" * 64
     path.write_text("CREATE TABLE t ();\n")
-    with pytest.raises(ValueError, match="run scripts/dump_schema.py"):
+    with pytest.raises(ValueError, match=r"run scripts/dump_schema\.py"):
         fingerprint.committed(path)

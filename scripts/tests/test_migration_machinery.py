@@ -5,6 +5,7 @@ The revisions are toys; the server is real.
 
 import logging
 from contextlib import closing, contextmanager
+from dataclasses import replace
 
 import pytest
 from alembic.util import CommandError
@@ -168,7 +169,8 @@ def test_a_second_runner_waits_while_an_index_is_built_concurrently_and_then_fin
         # The index is not begun until the second runner has said that it waits.
         assert any("waiting for it" in line for line in second[0].stderr)
 
-    # With a second runner blocked inside pg_advisory_lock() the index would wait for that one until this limit.
+    # With a second runner blocked inside pg_advisory_lock() the index would wait for that one until this
+    # limit.
     upgrade(start_second_runner=start_second_runner, statement_timeout="20s")
     assert query(database, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'shop.one_x'::regclass") == [
         (True,)
@@ -182,7 +184,7 @@ def test_a_second_runner_gives_up_in_the_end_and_names_the_first(upgrade, revisi
     upgrade()
     with closing(connect(database, application_name="first runner")) as first:
         first.cursor().execute("SELECT pg_advisory_lock(%s)", (int.from_bytes(b"shop:mig", "big"),))
-        with pytest.raises(CommandError, match="another migration .*first runner.* still running"):
+        with pytest.raises(CommandError, match=r"another migration .*first runner.* still running"):
             upgrade(runner_wait_seconds=0)
     upgrade(runner_wait_seconds=0)
 
@@ -370,8 +372,6 @@ def test_a_user_without_rights_gets_one_line_and_the_sql_for_the_administrator(
     query(superuser, "DROP ROLE IF EXISTS toy_deployer", role=None)
     query(superuser, "CREATE ROLE toy_deployer LOGIN PASSWORD 'only-for-tests'", role=None)
     try:
-        from dataclasses import replace
-
         refused = revisions.run_alembic(
             replace(database, user="toy_deployer", password="only-for-tests"), "upgrade", "head"
         )
@@ -384,8 +384,6 @@ def test_a_user_without_rights_gets_one_line_and_the_sql_for_the_administrator(
 
 
 def test_a_wrong_setting_is_one_line_without_the_password(revisions, database):
-    from dataclasses import replace
-
     refused = revisions.run_alembic(replace(database, password="wrong-password"), "upgrade", "head")
     assert refused.returncode != 0
     assert "FAILED: cannot connect" in refused.stdout

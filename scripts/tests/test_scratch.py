@@ -1,4 +1,4 @@
-"""Scratch databases disappear, whatever happens in them; those of killed runs are swept, and nobody else's."""
+"""Scratch databases disappear, whatever happens in them; what killed runs left is swept, and nothing else."""
 
 from contextlib import closing
 
@@ -11,29 +11,30 @@ PREFIX = "shop_scratch_test"
 
 
 @pytest.fixture
-def server(master):
+def cluster(master):
     with closing(connect(master)) as connection:
         connection.autocommit = True
         yield connection
 
 
-def databases(server):
-    with server.cursor() as cursor:
+def databases(cluster):
+    with cluster.cursor() as cursor:
         cursor.execute("SELECT datname FROM pg_database WHERE datname LIKE %s", (f"{PREFIX}%",))
         return {name for (name,) in cursor.fetchall()}
 
 
-def test_it_is_dropped_at_the_end_even_when_a_session_is_left_open(master, server):
+def test_it_is_dropped_at_the_end_even_when_a_session_is_left_open(master, cluster):
     with scratch_database(master, PREFIX) as settings:
-        connect(settings)
-        assert databases(server) == {settings.dbname}
-    assert databases(server) == set()
+        left_open = connect(settings)
+        assert databases(cluster) == {settings.dbname}
+    assert databases(cluster) == set()
+    left_open.close()
 
 
-def test_it_is_dropped_when_the_block_fails(master, server):
+def test_it_is_dropped_when_the_block_fails(master, cluster):
     with pytest.raises(ZeroDivisionError), scratch_database(master, PREFIX):
         raise ZeroDivisionError
-    assert databases(server) == set()
+    assert databases(cluster) == set()
 
 
 def test_a_copy_has_the_templates_content_and_is_as_closed_as_it(master):
@@ -42,14 +43,17 @@ def test_a_copy_has_the_templates_content_and_is_as_closed_as_it(master):
             bootstrap.apply(connection)
             connection.cursor().execute("SET LOCAL ROLE shop_owner; CREATE TABLE shop.t AS SELECT 42 AS x")
             connection.commit()
-        with scratch_database(master, PREFIX, template=template) as copy, closing(connect(copy, role="shop_owner")) as connection:
+        with (
+            scratch_database(master, PREFIX, template=template) as copy,
+            closing(connect(copy, role="shop_owner")) as connection,
+        ):
             assert bootstrap.missing(connection) == []
             with connection.cursor() as cursor:
                 cursor.execute("SELECT x FROM shop.t")
                 assert cursor.fetchall() == [(42,)]
 
 
-def test_what_killed_runs_left_is_swept_after_a_day_and_nothing_else(master, server):
+def test_what_killed_runs_left_is_swept_after_a_day_and_nothing_else(master, cluster):
     old, used, fresh, foreign = (
         f"{PREFIX}_20200101000000_00000001",
         f"{PREFIX}_20200101000000_00000002",
@@ -58,12 +62,12 @@ def test_what_killed_runs_left_is_swept_after_a_day_and_nothing_else(master, ser
     )
     try:
         for name in (old, used, fresh, foreign):
-            server.cursor().execute(f"CREATE DATABASE {name}")
+            cluster.cursor().execute(f"CREATE DATABASE {name}")
         with closing(connect(master, dbname=used)), scratch_database(master, PREFIX) as settings:
-            assert databases(server) == {used, fresh, foreign, settings.dbname}
+            assert databases(cluster) == {used, fresh, foreign, settings.dbname}
     finally:
         for name in (old, used, fresh, foreign):
-            server.cursor().execute(f"DROP DATABASE IF EXISTS {name}")
+            cluster.cursor().execute(f"DROP DATABASE IF EXISTS {name}")
 
 
 def test_a_prefix_that_could_mean_other_databases_is_refused(master):

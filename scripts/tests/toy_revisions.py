@@ -1,4 +1,5 @@
-"""A folder of small revisions for tests, and Alembic run on it: as a library, or as the program that users run."""
+"""A folder of small revisions for tests, and Alembic run on it: as a library, or as the program that users
+run."""
 
 import configparser
 import os
@@ -29,14 +30,15 @@ def downgrade():
 
 
 class ToyRevisions:
-    """Revisions 0001, 0002, … in a folder of their own, to be given to migrations.upgrade(versions=folder)."""
+    """Revisions 0001, 0002, … in a folder of their own, for migrations.upgrade(…, versions=folder)."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._count = 0
 
     def add(self, *upgrade: str, downgrade: str = "pass", sql: str | None = None) -> None:
-        """Add a revision whose upgrade() has these lines; with `sql`, that file beside it and `run_sql_beside`."""
+        """Add a revision whose upgrade() has these lines; with `sql`, that file beside it and
+        `run_sql_beside`."""
         self._count += 1
         lines = upgrade if sql is None else ("run_sql_beside(__file__)", *upgrade)
         path = self.folder / f"{self._count:04d}_toy.py"
@@ -66,8 +68,7 @@ class ToyRevisions:
         if settings:
             login = f"{quote(settings.user)}:{quote(settings.password, safe='')}"
             environment |= {
-                "DATABASE_URL": f"postgresql://{login}@/{settings.dbname}?host={quote(settings.host, safe='')}"
-                f"&port={settings.port}",
+                "DATABASE_URL": f"postgresql://{login}@{settings.address()}",
                 "DB_SSLMODE": settings.sslmode,
             }
         return subprocess.Popen(
