@@ -46,7 +46,7 @@ def _prepare(connection) -> int:
         print(refused.sql, end="")
         raise
     for step in steps:
-        console.say(f"done: {step.missing}")
+        console.say(f"Preparing the database: {step.missing}.")
     console.say("The database is prepared." if steps else "The database was prepared already.")
     return 0
 

@@ -48,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
 def schema_sql(settings: Settings) -> str:
     """The content that the file should have."""
     with scratch_database(settings) as scratch:
-        migrations.upgrade(scratch)
+        migrations.upgrade(scratch, environment="test")
         with closing(connect(scratch)) as connection:
             digest = fingerprint.read(connection).digest
         text = schema_dump.dump(scratch)

@@ -25,6 +25,8 @@ log = logging.getLogger("alembic.shop")
 # everything.
 _TIMEOUTS = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
 
+_ENVIRONMENTS = ("local", "test", "staging", "production")
+
 
 def main() -> None:
     """Run the command, offline or online; what a user can put right becomes one line."""
@@ -48,8 +50,9 @@ def _run_offline() -> None:
 def _run_online(settings: Settings) -> None:
     log.info("Server: %s", settings.describe())
     _prepare(settings)
-    options = {"search_path": "pg_catalog"} | {name: _option(name) for name in _TIMEOUTS}
-    engine = connection.make_engine(settings, role=OWNER, application_name="alembic", options=options)
+    engine = connection.make_engine(
+        settings, role=OWNER, application_name="alembic", options=_session(settings)
+    )
     with engine.connect() as migrating:
         if _changes_the_database():
             lock.take(migrating, float(_option("runner_wait_seconds")))
@@ -59,6 +62,20 @@ def _run_online(settings: Settings) -> None:
             _configure(connection=migrating)
             with context.begin_transaction():
                 context.run_migrations()
+
+
+def _session(settings: Settings) -> dict[str, str]:
+    """The settings of the migrating session."""
+    # What the first revision writes into shop.deployment; it takes silence for production.
+    environment = _option("environment") or ("local" if settings.embedded else "")
+    if environment not in ("", *_ENVIRONMENTS):
+        raise CommandError(f"environment is {environment!r}; it can be {', '.join(_ENVIRONMENTS)}")
+    return {
+        # Revisions name schemas; and autogenerate sees names as the models have them.
+        "search_path": "pg_catalog",
+        "shop.environment": environment,
+        **{name: _option(name) for name in _TIMEOUTS},
+    }
 
 
 def _migrate(migrating: Connection) -> None:
@@ -110,7 +127,7 @@ def _prepare(settings: Settings) -> None:
             )
         if missing:
             for step in bootstrap.apply(plain):
-                log.info("Bootstrap: %s; done.", step.missing)
+                log.info("Preparing the database: %s.", step.missing)
     except bootstrap.BootstrapRefused as refused:
         # Not within the error, since Alembic wraps that to the width of the terminal.
         log.error("%s", refused.sql)
@@ -134,7 +151,7 @@ def _only_writes_a_file() -> bool:
     return getattr(command, "__name__", "") == "revision" and not context.config.cmd_opts.autogenerate
 
 
-def _option(name: str) -> str:
+def _option(name: str) -> str | None:
     """From -x, from the caller (ecommerce_dms.migrations), or from alembic.ini, in this order."""
     for given in (context.get_x_argument(as_dictionary=True), context.config.attributes):
         if name in given:

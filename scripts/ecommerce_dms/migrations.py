@@ -23,17 +23,20 @@ ALEMBIC_INI = Path(__file__).parents[2] / "schema" / "alembic.ini"
 def config(settings: Settings | None = None, versions: Path | None = None, **options: Any) -> Config:
     """Alembic's configuration for these settings.
 
-    `versions` replaces the folder of revisions (tests use it); `options` override alembic.ini's, e.g.
-    `lock_timeout="50ms"`.
+    `versions` replaces the folder of revisions (tests use it); `options` override those of alembic.ini, such
+    as `lock_timeout="50ms"` or `environment="test"`.
     """
     made = Config(ALEMBIC_INI, stdout=io.StringIO(), attributes={"settings": settings, **options})
     if versions:
-        made.set_main_option("version_locations", str(versions))
+        made.set_main_option("version_locations", str(versions).replace("%", "%%"))
     return made
 
 
 def upgrade(settings: Settings, revision: str = "head", **options: Any) -> None:
-    """Bring the database up to `revision`; prepares roles and schemas first where they are missing."""
+    """Bring the database up to `revision`; prepares roles and schemas first where they are missing.
+
+    A database that is not to be production must be told so with the first upgrade: `environment="test"`.
+    """
     command.upgrade(config(settings, **options), revision)
 
 

@@ -141,6 +141,19 @@ def test_revisions_run_with_timeouts_and_must_name_schemas(upgrade, revisions, d
     assert query(database, "SELECT * FROM shop.seen") == [("3s", "2min", "5min", "pg_catalog", OWNER)]
 
 
+@pytest.mark.parametrize("environment", ["test", ""])
+def test_revisions_are_told_what_the_database_is_for(environment, upgrade, revisions, database):
+    revisions.add("op.execute(\"CREATE TABLE shop.told AS SELECT current_setting('shop.environment') AS x\")")
+    upgrade(environment=environment)
+    assert query(database, "SELECT x FROM shop.told") == [(environment,)]
+
+
+def test_an_unknown_environment_is_refused(upgrade, revisions):
+    revisions.add_table("one")
+    with pytest.raises(CommandError, match="environment is 'prod'"):
+        upgrade(environment="prod")
+
+
 def test_upgrade_and_downgrade_can_be_repeated(upgrade, revisions, database):
     revisions.add_table("one")
     for _ in range(2):
