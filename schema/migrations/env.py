@@ -50,9 +50,7 @@ def _run_offline() -> None:
 def _run_online(settings: Settings) -> None:
     log.info("Server: %s", settings.describe())
     _prepare(settings)
-    engine = connection.make_engine(
-        settings, role=OWNER, application_name="alembic", options=_session(settings)
-    )
+    engine = connection.make_engine(settings, role=OWNER, application_name="alembic", options=_session(settings))
     with engine.connect() as migrating:
         if _changes_the_database():
             lock.take(migrating, float(_option("runner_wait_seconds")))
@@ -122,9 +120,7 @@ def _prepare(settings: Settings) -> None:
     try:
         missing = bootstrap.missing(plain)
         if missing and not _changes_the_database():
-            raise CommandError(
-                f"the database is not prepared ({'; '.join(missing)}): run scripts/bootstrap.py"
-            )
+            raise CommandError(f"the database is not prepared ({'; '.join(missing)}): run scripts/bootstrap.py")
         if missing:
             for step in bootstrap.apply(plain):
                 log.info("Preparing the database: %s.", step.missing)

@@ -44,7 +44,12 @@ def upgrade() -> None:
             nullable=False,
             comment="Who levies it, as printed on invoices, such as 'VAT IE'.",
         ),
-        sa.Column("rate", sa.Numeric(precision=9, scale=6), nullable=False, comment="Fraction, 0.230000 for 23 %."),
+        sa.Column(
+            "rate",
+            sa.Numeric(precision=9, scale=6),
+            nullable=False,
+            comment="Fraction: 0.230000 where the tax is 23 percent.",
+        ),
         sa.Column(
             "valid_from",
             sa.TIMESTAMP(timezone=True),

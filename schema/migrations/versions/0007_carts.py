@@ -31,7 +31,7 @@ def upgrade() -> None:
             "rate",
             sa.Numeric(precision=9, scale=6),
             nullable=True,
-            comment="Fraction taken off, 0.100000 for 10 %; percent only.",
+            comment="Fraction taken off, 0.100000 for a tenth; percent only.",
         ),
         sa.Column(
             "amount_minor", sa.BigInteger(), nullable=True, comment="Amount taken off, in the minor unit; fixed only."
