@@ -71,4 +71,9 @@ AS $$
 $$;
 COMMENT ON FUNCTION shop.invariant_stock_levels_equal_movements() IS 'Stock levels are the sums of their movements.';
 
+-- Why these foreign keys have no index of their own --------------------------------------------------------------------
+
+COMMENT ON CONSTRAINT fk_warehouses_country ON shop.warehouses IS
+    'No index: countries are never deleted or renumbered, and no hot read starts from one.';
+
 CALL shop.refuse_truncate_of('warehouses', 'stock_levels');

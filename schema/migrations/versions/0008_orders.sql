@@ -825,11 +825,6 @@ COMMENT ON FUNCTION shop.invariant_coupons_keep_customer_limit() IS
 
 -- A cart's coupon and lines are copied by checkout; nothing here reads them again.
 
--- Why these foreign keys have no index of their own --------------------------------------------------------------------
-
-COMMENT ON CONSTRAINT fk_stock_movements_order_id_line_number ON shop.stock_movements IS
-    'No index: order lines are never deleted or renumbered, and no hot read starts from them.';
-
 INSERT INTO shop.pii_columns (table_name, column_name, erase, reason) VALUES
     ('orders', 'contact_email', 'now', 'To write about the order.'),
     ('orders', 'contact_email_normalized', 'now', 'Generated from contact_email; erased with it.'),
@@ -842,6 +837,27 @@ INSERT INTO shop.pii_columns (table_name, column_name, erase, reason) VALUES
     ('order_addresses', 'city', 'after_retention', 'As recipient.'),
     ('order_addresses', 'postal_code', 'after_retention', 'As recipient.'),
     ('order_addresses', 'phone', 'after_retention', 'As recipient.');
+
+-- Why these foreign keys have no index of their own --------------------------------------------------------------------
+
+COMMENT ON CONSTRAINT fk_orders_country ON shop.orders IS
+    'No index: countries are never deleted or renumbered, and no hot read starts from one.';
+COMMENT ON CONSTRAINT fk_orders_currency ON shop.orders IS
+    'No index: currencies are never deleted or renumbered, and no hot read starts from one.';
+COMMENT ON CONSTRAINT fk_orders_shipping_method_id ON shop.orders IS
+    'No index: shipping methods are never deleted or renumbered, and no hot read starts from one.';
+COMMENT ON CONSTRAINT fk_order_items_order_id_currency ON shop.order_items IS
+    'No index: the primary key begins with order_id, which is all a check needs.';
+COMMENT ON CONSTRAINT fk_order_items_tax_class ON shop.order_items IS
+    'No index: tax classes are never deleted or renumbered, and no hot read starts from one.';
+COMMENT ON CONSTRAINT fk_order_addresses_country ON shop.order_addresses IS
+    'No index: countries are never deleted or renumbered, and no hot read starts from one.';
+COMMENT ON CONSTRAINT fk_order_status_history_from_status_to_status ON shop.order_status_history IS
+    'No index: transitions are never deleted or renumbered, and no hot read starts from one.';
+COMMENT ON CONSTRAINT fk_coupon_redemptions_order_id_currency ON shop.coupon_redemptions IS
+    'No index: the primary key begins with order_id, which is all a check needs.';
+COMMENT ON CONSTRAINT fk_stock_movements_order_id_line_number ON shop.stock_movements IS
+    'No index: order lines are never deleted or renumbered, and no hot read starts from one.';
 
 CALL shop.refuse_truncate_of('orders', 'order_items', 'order_addresses', 'order_allocations', 'order_transitions',
     'coupon_redemptions');

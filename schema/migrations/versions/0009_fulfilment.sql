@@ -374,4 +374,9 @@ $$;
 COMMENT ON FUNCTION shop.invariant_returns_follow_their_items() IS
     'A return has items, is received when they all are, and may be refunded for the value received.';
 
+-- Why these foreign keys have no index of their own --------------------------------------------------------------------
+
+COMMENT ON CONSTRAINT fk_shipment_items_shipment_id_order_id_warehouse_id ON shop.shipment_items IS
+    'No index: the primary key begins with shipment_id, which is all a check needs.';
+
 CALL shop.refuse_truncate_of('shipments', 'returns', 'return_items');

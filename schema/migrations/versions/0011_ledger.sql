@@ -231,4 +231,13 @@ INSERT INTO shop.pii_columns (table_name, column_name, erase, reason) VALUES
     ('invoices', 'buyer_address', 'after_retention', 'As buyer_name.'),
     ('invoices', 'buyer_tax_number', 'after_retention', 'As buyer_name.');
 
+-- Why these foreign keys have no index of their own --------------------------------------------------------------------
+
+COMMENT ON CONSTRAINT fk_journals_currency ON shop.journals IS
+    'No index: currencies are never deleted or renumbered, and no hot read starts from one.';
+COMMENT ON CONSTRAINT fk_journal_lines_journal_id_currency ON shop.journal_lines IS
+    'No index: the primary key begins with journal_id, which is all a check needs.';
+COMMENT ON CONSTRAINT fk_invoices_order_id_currency ON shop.invoices IS
+    'No index: the unique key of orders begins with order_id, which is all a check needs.';
+
 CALL shop.refuse_truncate_of('ledger_accounts', 'document_series', 'invoices');
