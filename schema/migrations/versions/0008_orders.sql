@@ -733,6 +733,18 @@ DECLARE
     per_customer integer;
     used integer;
 BEGIN
+    -- An order takes its coupon with it when it is placed, never later: the discount in its header says which it was.
+    IF NOT EXISTS (
+        SELECT FROM shop.orders
+        WHERE order_id = NEW.order_id AND discount_minor = NEW.discount_minor AND status = 'pending'
+    ) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH104',
+            MESSAGE = format('order %s was not placed with a discount of %s', NEW.order_id, NEW.discount_minor),
+            HINT = 'Insert the redemption with its order; both tell the same discount.',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
+    END IF;
+
     UPDATE shop.coupons SET times_used = times_used + 1
     WHERE coupon_id = NEW.coupon_id
     RETURNING per_customer_limit INTO per_customer;
@@ -822,8 +834,6 @@ AS $$
 $$;
 COMMENT ON FUNCTION shop.invariant_coupons_keep_customer_limit() IS
     'No customer, and no e-mail address, used a coupon more often than its limit per customer.';
-
--- A cart's coupon and lines are copied by checkout; nothing here reads them again.
 
 INSERT INTO shop.pii_columns (table_name, column_name, erase, reason) VALUES
     ('orders', 'contact_email', 'now', 'To write about the order.'),
