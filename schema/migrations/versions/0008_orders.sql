@@ -207,8 +207,8 @@ BEGIN
         WHERE order_id IN (SELECT order_id FROM added)
         GROUP BY order_id
     ) AS stored
-    JOIN (SELECT order_id, count(*) AS total FROM added GROUP BY order_id) AS new USING (order_id)
-    WHERE stored.total <> new.total
+    JOIN (SELECT order_id, count(*) AS total FROM added GROUP BY order_id) AS arrived USING (order_id)
+    WHERE stored.total <> arrived.total
     LIMIT 1;
     IF NOT FOUND THEN
         SELECT line.order_id INTO wrong_order
@@ -244,11 +244,11 @@ AS $$
 DECLARE
     wrong_order uuid;
 BEGIN
-    SELECT new.order_id INTO wrong_order
-    FROM (SELECT order_id, count(*) AS total, sum(tax_minor) AS tax FROM added GROUP BY order_id) AS new
+    SELECT arrived.order_id INTO wrong_order
+    FROM (SELECT order_id, count(*) AS total, sum(tax_minor) AS tax FROM added GROUP BY order_id) AS arrived
     LEFT JOIN shop.orders AS header USING (order_id)
-    WHERE new.tax IS DISTINCT FROM header.shipping_tax_minor
-       OR new.total <> (SELECT count(*) FROM shop.order_shipping_taxes AS stored WHERE stored.order_id = new.order_id)
+    WHERE arrived.tax IS DISTINCT FROM header.shipping_tax_minor
+       OR arrived.total <> (SELECT count(*) FROM shop.order_shipping_taxes AS stored WHERE stored.order_id = arrived.order_id)
     LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING

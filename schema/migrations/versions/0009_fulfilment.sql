@@ -27,11 +27,11 @@ AS $$
 DECLARE
     wrong_shipment uuid;
 BEGIN
-    SELECT new.shipment_id INTO wrong_shipment
-    FROM (SELECT shipment_id, count(*) AS total FROM added GROUP BY shipment_id) AS new
+    SELECT arrived.shipment_id INTO wrong_shipment
+    FROM (SELECT shipment_id, count(*) AS total FROM added GROUP BY shipment_id) AS arrived
     LEFT JOIN shop.shipments AS header USING (shipment_id)
-    WHERE new.total IS DISTINCT FROM header.line_count::bigint
-       OR new.total <> (SELECT count(*) FROM shop.shipment_items AS stored WHERE stored.shipment_id = new.shipment_id)
+    WHERE arrived.total IS DISTINCT FROM header.line_count::bigint
+       OR arrived.total <> (SELECT count(*) FROM shop.shipment_items AS stored WHERE stored.shipment_id = arrived.shipment_id)
     LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING

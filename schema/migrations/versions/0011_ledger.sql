@@ -29,14 +29,14 @@ AS $$
 DECLARE
     wrong record;
 BEGIN
-    SELECT new.journal_id, new.balance INTO wrong
+    SELECT arrived.journal_id, arrived.balance INTO wrong
     FROM (
         SELECT journal_id, count(*) AS total, sum(amount_minor) AS balance FROM added GROUP BY journal_id
-    ) AS new
+    ) AS arrived
     LEFT JOIN shop.journals AS header USING (journal_id)
-    WHERE new.balance <> 0
-       OR new.total IS DISTINCT FROM header.line_count::bigint
-       OR new.total <> (SELECT count(*) FROM shop.journal_lines AS stored WHERE stored.journal_id = new.journal_id)
+    WHERE arrived.balance <> 0
+       OR arrived.total IS DISTINCT FROM header.line_count::bigint
+       OR arrived.total <> (SELECT count(*) FROM shop.journal_lines AS stored WHERE stored.journal_id = arrived.journal_id)
     LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING
