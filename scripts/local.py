@@ -38,7 +38,7 @@ class StepFailed(console.UserError):
     """A program that was run for a step failed, and has said why itself."""
 
 
-def main(argv=None):
+def main(argv: list[str] | None = None) -> int | None:
     """Runs one sub-command; see the module's docstring."""
     argv = sys.argv[1:] if argv is None else argv
     if argv and argv[0] in _PASSED_ON:
@@ -47,7 +47,7 @@ def main(argv=None):
     return {"up": up, "down": down, "status": status, "reset": reset}[arguments.command or "up"](arguments)
 
 
-def _parser():
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="local.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -63,7 +63,7 @@ def _parser():
     return parser
 
 
-def up(_arguments):
+def up(_arguments: argparse.Namespace) -> int:
     """Start, upgrade to head, seed if empty, verify, print a summary."""
     virtual_environment.enter()
     server = _start()
@@ -76,12 +76,12 @@ def up(_arguments):
     return console.FAILED if violations else 0
 
 
-def down(_arguments):
+def down(_arguments: argparse.Namespace) -> None:
     """Stop the server."""
     print("stopped" if EmbeddedServer.default().stop() else "it was not running")
 
 
-def status(_arguments):
+def status(_arguments: argparse.Namespace) -> None:
     """Print what is known about the server. Changes nothing."""
     server = EmbeddedServer.default()
     found = server.status()
@@ -93,7 +93,7 @@ def status(_arguments):
         print("start:    python3 scripts/local.py")
 
 
-def psql(arguments):
+def psql(arguments: list[str]) -> None:
     """Become psql."""
     virtual_environment.enter()
     server = _start()
@@ -101,7 +101,7 @@ def psql(arguments):
     os.execve(command[0], command, {**os.environ, **server.psql_environment()})  # noqa: S606
 
 
-def test(arguments):
+def test(arguments: list[str]) -> None:
     """Become pytest."""
     virtual_environment.enter()
     _start()
@@ -111,11 +111,11 @@ def test(arguments):
     os.execve(sys.executable, [sys.executable, "-m", "pytest", *absolute], _environment())  # noqa: S606
 
 
-def _is_path(argument):
+def _is_path(argument: str) -> bool:
     return Path(argument.split("::")[0]).exists()
 
 
-def reset(arguments):
+def reset(arguments: argparse.Namespace) -> None:
     """Remove the server with all its data, after asking."""
     server = EmbeddedServer.default()
     if server.status().name == "absent":
@@ -127,46 +127,46 @@ def reset(arguments):
     print("removed; python3 scripts/local.py makes a new one")
 
 
-def _confirm(question):
+def _confirm(question: str) -> None:
     if not sys.stdin.isatty():
         raise console.UsageError("reset removes all data: confirm with --yes")
     if input(question).strip() != "yes":
         raise console.UserError("nothing was removed")
 
 
-def _start():
+def _start() -> EmbeddedServer:
     console.say("the embedded PostgreSQL 18 (local.py uses no other)")
     server = EmbeddedServer.default()
     server.start()
     return server
 
 
-def _environment():
+def _environment() -> dict[str, str]:
     from ecommerce_dms.settings import embedded_environment
 
     return embedded_environment()
 
 
-def _run(turn, title, *command):
+def _run(turn: int, title: str, *command: str) -> None:
     """Runs a program on the embedded server, which keeps the turn should this one be killed alone."""
     with console.step(title):
         done = subprocess.run([sys.executable, *command], env=_environment(), pass_fds=(turn,), cwd=ROOT)
-    if done.returncode != 0:
-        raise StepFailed(f"{title} failed; the lines above say why")
+        if done.returncode != 0:
+            raise StepFailed(f"{title} failed; the lines above say why")
 
 
-def _upgrade(turn):
+def _upgrade(turn: int) -> None:
     ini = str(ROOT / "schema/alembic.ini")
     _run(turn, "upgrading the schema", "-m", "alembic", "-c", ini, "upgrade", "head")
 
 
-def _seed_if_empty(turn):
+def _seed_if_empty(turn: int) -> None:
     """A loader that was killed has left nothing, since it loads in one transaction."""
     if not _query("SELECT EXISTS (SELECT FROM shop.products) OR EXISTS (SELECT FROM shop.orders)")[0][0]:
         _run(turn, "loading sample data", str(SCRIPTS / "data_loader.py"))
 
 
-def _verify():
+def _verify() -> int:
     """Prints one line per invariant; returns the number of violations."""
     with console.step("verifying every invariant"):
         rows = _query(
@@ -181,7 +181,7 @@ def _verify():
     return total
 
 
-def _query(sql):
+def _query(sql: str) -> list[tuple]:
     from ecommerce_dms.connection import connect
     from ecommerce_dms.settings import load_settings
 
