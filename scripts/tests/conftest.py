@@ -4,6 +4,9 @@ import pytest
 from ecommerce_dms.embedded import EmbeddedServer
 from ecommerce_dms.settings import Settings
 
+# A test run that survives a power failure is of no use to anybody.
+THROWN_AWAY = {"fsync": "off"}
+
 
 def settings_for(parameters: dict) -> Settings:
     """Settings for what EmbeddedServer's `connection_parameters` or `superuser_parameters` return."""
@@ -13,7 +16,7 @@ def settings_for(parameters: dict) -> Settings:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
     """One running server for all tests. What they make in it they make in databases of their own."""
-    embedded = EmbeddedServer(tmp_path_factory.mktemp("server"))
+    embedded = EmbeddedServer(tmp_path_factory.mktemp("server"), THROWN_AWAY)
     embedded.start()
     yield embedded
     embedded.destroy()

@@ -20,7 +20,7 @@ from ecommerce_dms.embedded import EmbeddedServer
 from ecommerce_dms.roles import OWNER, ROLES
 from psycopg2 import errors
 
-from tests.conftest import settings_for
+from tests.conftest import THROWN_AWAY, settings_for
 
 PASSWORD = "only-for-tests"
 GROUPS = [role.name for role in ROLES if role.name != OWNER]
@@ -48,7 +48,7 @@ def missing(settings):
 
 @pytest.fixture(scope="module")
 def own_cluster(tmp_path_factory):
-    embedded = EmbeddedServer(tmp_path_factory.mktemp("cluster"))
+    embedded = EmbeddedServer(tmp_path_factory.mktemp("cluster"), THROWN_AWAY)
     embedded.start()
     yield settings_for(embedded.superuser_parameters())
     embedded.destroy()
