@@ -24,7 +24,7 @@ examples:
 """
 
 HEADER = """\
--- The whole schema at revision {revision}, to be read: scripts/dump_schema.py writes this file from the migrations.
+-- The whole schema at revision {revision}, to be read; scripts/dump_schema.py writes it from the migrations.
 -- `cd schema && alembic upgrade head` makes the schema, scripts/bootstrap.py the roles named here.
 
 """
