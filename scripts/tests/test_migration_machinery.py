@@ -16,8 +16,7 @@ from ecommerce_dms.roles import OWNER
 from ecommerce_dms.scratch import scratch_database
 from psycopg2 import errors
 from sqlalchemy.exc import DBAPIError, ProgrammingError
-
-from tests.toy_revisions import ToyRevisions
+from toy_revisions import ToyRevisions
 
 NASTY_SQL = """
 -- :name, %, %s, %(name)s and 100% are text here; so is ?.
