@@ -32,7 +32,7 @@ def embedded_settings(embedded_server: EmbeddedServer) -> Settings:
 
 @pytest.fixture(scope="session")
 def master(embedded_settings: Settings) -> Settings:
-    """What most tests work as: no superuser, but with CREATEROLE, CREATEDB and ADMIN on pg_monitor, as on RDS."""
+    """What most tests work as: no superuser, but CREATEROLE, CREATEDB and ADMIN on pg_monitor, as on RDS."""
     return embedded_settings
 
 
