@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import only_home
+from conftest import only_home, until
 from ecommerce_dms import virtual_environment
 from ecommerce_dms.embedded import EmbeddedServer
 
@@ -201,22 +201,29 @@ def test_killed_at_every_step_the_next_run_goes_on(local: Local) -> None:
     assert ", 0 violations" in last.stdout
 
 
-def test_killed_with_all_that_it_had_started_the_next_run_goes_on(local: Local) -> None:
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
+def test_after_a_power_failure_the_next_run_goes_on(local: Local) -> None:
     for step in STEPS[2:4]:
         process = local.start()
         read_until(process, step)
-        os.killpg(process.pid, signal.SIGKILL)
+        until(lambda pid=process.pid: children(pid), "the program that does the step")
+        for pid in (*children(process.pid), process.pid, local.server().status().pid):
+            os.kill(pid, signal.SIGKILL)
         process.communicate()
     last = local.run()
     assert last.returncode == 0, last.stderr
     assert ", 0 violations" in last.stdout
 
 
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 @pytest.mark.parametrize("step", STEPS[:3])
 def test_interrupted_it_says_so_without_a_traceback(local: Local, step: str) -> None:
     process = local.start()
     read_until(process, step)
-    os.kill(process.pid, signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # What the terminal does.
     said = process.communicate(timeout=TIMEOUT)[1]
     assert process.returncode == 130
     assert said.endswith("interrupted\n")
