@@ -17,12 +17,12 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg2
 import pytest
+from conftest import is_gone, until
 from ecommerce_dms.embedded import EmbeddedServer, EmbeddedServerError, account, address, home, program
 
 SCRIPTS = Path(__file__).resolve().parents[1]
@@ -39,22 +39,6 @@ def query(server: EmbeddedServer, sql: str, **parameters: object) -> list[tuple]
         with connection.cursor() as cursor:
             cursor.execute(sql)
             return cursor.fetchall() if cursor.description else []
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    """Returns as soon as the condition holds."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.001)
-
-
-def is_gone(pid: int) -> bool:
-    """Whether the process has ended; one that nobody has taken note of yet counts as ended."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
 
 
 def start_elsewhere(server: EmbeddedServer) -> subprocess.Popen[str]:

@@ -183,13 +183,15 @@ class EmbeddedServer:
     def _create(self, lock: int) -> None:
         """A data directory appears whole, under its final name, or not at all."""
         owner = account.initial() if account.is_root() else None
+        fresh = state.new(address.free_port(), address.socket_folder(self.home))
         folder = self._home.fresh_folder("new-")
         verifier = folder / "verifier"
-        verifier.touch(mode=0o600)
-        for path in (folder, verifier) if owner else ():
+        state.write_private(verifier, cluster.scram_verifier(fresh.superuser_password) + "\n")
+        # The folder last: once it is another user's, root must not touch names in it that may have become
+        # links.
+        for path in (verifier, folder) if owner else ():
             os.chown(path, *owner)
 
-        fresh = state.new(address.free_port(), address.socket_folder(self.home))
         # initdb holds the lock, too: when this program is killed alone, nobody else starts before initdb is
         # done.
         run = _runner(owner, pass_fds=(lock,))
