@@ -109,9 +109,7 @@ def connection_line(output: str) -> str:
 
 
 def psql(line: str, sql: str) -> str:
-    done = subprocess.run(
-        ["/bin/sh", "-c", f'{line} --no-password -Atc "{sql}"'], capture_output=True, text=True
-    )
+    done = subprocess.run(["/bin/sh", "-c", f'{line} --no-password -Atc "{sql}"'], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -125,11 +123,7 @@ def test_one_command_ends_with_a_proven_database_and_a_line_that_connects(runnin
     said = [line.removesuffix(" …") for line in first.stderr.splitlines() if line.removesuffix(" …") in STEPS]
     assert said == list(STEPS)
     assert re.search(r"^\d+ invariants, [\d,]+ rows examined, 0 violations$", first.stdout, re.M)
-    assert int(
-        psql(connection_line(first.stdout), "SET ROLE shop_owner; SELECT count(*) FROM shop.orders").split()[
-            -1
-        ]
-    )
+    assert int(psql(connection_line(first.stdout), "SET ROLE shop_owner; SELECT count(*) FROM shop.orders").split()[-1])
 
 
 def test_nothing_it_prints_holds_a_password(running: Local) -> None:
@@ -269,9 +263,7 @@ def test_reset_asks_and_then_leaves_nothing(local: Local) -> None:
 def test_test_runs_pytest_on_the_embedded_server(running: Local, tmp_path: Path) -> None:
     test = tmp_path / "test_where.py"
     test.write_text("import os\ndef test_where(): assert os.environ['DB_SERVER'] == 'embedded'\n")
-    given = running.run(
-        "test", f"{test}::test_where", "-q", "-p", "no:cacheprovider", DB_HOST="db.example.com"
-    )
+    given = running.run("test", f"{test}::test_where", "-q", "-p", "no:cacheprovider", DB_HOST="db.example.com")
     assert given.returncode == 0, given.stdout
     assert "1 passed" in given.stdout
     assert running.run("test", "--no-such-option").returncode == 4
@@ -325,9 +317,7 @@ def elsewhere(embedded_public_folder: Path, clone: Path, bare_python: str) -> It
     local.server().destroy()
 
 
-def test_without_ensurepip_the_package_to_install_is_named(
-    elsewhere: Local, clone: Path, tmp_path: Path
-) -> None:
+def test_without_ensurepip_the_package_to_install_is_named(elsewhere: Local, clone: Path, tmp_path: Path) -> None:
     """Debian's python3 without python3-venv."""
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['ensurepip'] = None\n")
     missing = elsewhere.run(PYTHONPATH=str(tmp_path))
@@ -366,9 +356,7 @@ def reachable_python() -> str | None:
 
 
 @pytest.mark.install
-def test_on_a_fresh_machine_an_ordinary_user_installs_all_of_it(
-    embedded_public_folder: Path, clone: Path
-) -> None:
+def test_on_a_fresh_machine_an_ordinary_user_installs_all_of_it(embedded_public_folder: Path, clone: Path) -> None:
     """The real thing, once: without network, killed while packages are unpacked, and then to the end."""
     python = reachable_python()
     if python is None:
