@@ -153,9 +153,9 @@ def enum_type(name: str, *values: str) -> Enum:
 __all__ = [
     "RATE",
     "SCHEMA",
-    "amount_limit",
     "Base",
     "Mapped",
+    "amount_limit",
     "enum_type",
     "identity_key",
     "length_check",
