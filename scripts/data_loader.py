@@ -61,9 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     size.add_argument(
         "--scale", metavar="F", type=_scale, help="the same as a factor: 1 is the default size, 0.1 a tenth"
     )
-    parser.add_argument(
-        "--seed", metavar="N", type=int, default=1, help="another seed makes another shop (default: 1)"
-    )
+    parser.add_argument("--seed", metavar="N", type=int, default=1, help="another seed makes another shop (default: 1)")
     parser.add_argument(
         "--as-of",
         metavar="DATE",

@@ -188,9 +188,7 @@ class Accounts:
                 row = (uuid7(rng, added), customer.key, *address, is_first, is_first, added, removed)
                 batch["addresses"].append(row)
 
-    def _write_tokens(
-        self, customer: Customer, verified: dt.datetime | None, rng: random.Random, batch: Batch
-    ) -> None:
+    def _write_tokens(self, customer: Customer, verified: dt.datetime | None, rng: random.Random, batch: Batch) -> None:
         def write(purpose: str, created: dt.datetime, lifetime: dt.timedelta, used: dt.datetime | None) -> None:
             row = (uuid7(rng, created), customer.key, purpose, rng.randbytes(32), created, created + lifetime, used)
             batch["account_tokens"].append(row)

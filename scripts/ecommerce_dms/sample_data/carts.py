@@ -36,7 +36,6 @@ def converted(
     if customer:
         created = max(created, customer[1])
     key = uuid7(rng, created)
-    version = 1 + len(items) + (1 if coupon else 0)
     batch["carts"].append(
         (
             key,
@@ -45,7 +44,7 @@ def converted(
             "converted",
             coupon.key if coupon else None,
             None,
-            version,
+            1 + len(items),
             created,
             placed,
             created + sizes.CART_LIFETIME,

@@ -79,7 +79,9 @@ class Catalogue:
             for s, (section, goods) in enumerate(department[5].items()):
                 middle = self._category(existing, section, [top], s)
                 for g, noun in enumerate(goods):
-                    shelves.append((self._category(existing, _plural(noun), [top, middle], g), middle, noun, department))
+                    shelves.append(
+                        (self._category(existing, _plural(noun), [top, middle], g), middle, noun, department)
+                    )
         return shelves
 
     def _category(self, existing: dict[str, int], name: str, ancestry: list[int], position: int) -> int:

@@ -118,9 +118,7 @@ class Coupons:
             if is_black_friday(day):
                 sale = percent(f"BLACKFRIDAY{day.year}", 200_000, day - _DAY, day + 4 * _DAY, limit, None)
                 made.append((sale, "Black Friday."))
-        return [
-            (coupon, text, coupon.base_code != "SUMMER-OLD", coupon.starts - 2 * _DAY) for coupon, text in made
-        ]
+        return [(coupon, text, coupon.base_code != "SUMMER-OLD", coupon.starts - 2 * _DAY) for coupon, text in made]
 
     def named(self, base_code: str) -> Coupon:
         """The coupon of that name."""

@@ -93,9 +93,7 @@ def cancel(
     for line, quantity in units:
         release(world, order, line, quantity, moment)
         line.cancelled += quantity
-        world.batch["order_item_cancellations"].append(
-            (order.key, line.number, request, quantity, reason, moment)
-        )
+        world.batch["order_item_cancellations"].append((order.key, line.number, request, quantity, reason, moment))
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +158,8 @@ class Return:
                 self._reason,
                 value,
                 self.refund_requested,
+                len(self._items),
+                len(self._received),
                 self._requested,
                 received,
             )

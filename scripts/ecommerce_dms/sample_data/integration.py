@@ -26,14 +26,14 @@ def outbox(
     as_of: dt.datetime,
     last_is_parked: bool,
 ) -> None:
-    """Writes what retention left of an order's events; those of the last minutes are not published yet.
+    """Writes what retention left of an order's events, its last one at least; those of the last minutes are not published.
 
     With `last_is_parked` the newest event could not be delivered: nothing of its order comes after it, so that no
     other event waits behind it.
     """
     events = sorted(happened, key=lambda event: event[0])
     for sequence, (moment, event_type, payload) in enumerate(events, start=1):
-        if moment < as_of - sizes.OUTBOX_RETENTION:
+        if moment < as_of - sizes.OUTBOX_RETENTION and sequence < len(events):
             continue
         attempts, published, parked, error = 1, moment + dt.timedelta(seconds=rng.randint(1, 40)), None, None
         if last_is_parked and sequence == len(events):

@@ -151,9 +151,7 @@ class Stock:
         self._reorder(supply, moment, rng)
         return taken
 
-    def move(
-        self, place: Place, kind: str, units: int, order_id: str, line_number: int, moment: dt.datetime
-    ) -> None:
+    def move(self, place: Place, kind: str, units: int, order_id: str, line_number: int, moment: dt.datetime) -> None:
         """A movement of an order: reservation, release, shipment or return of `units` (positive)."""
         on_hand = {"shipment": -units, "return": units}.get(kind, 0)
         reserved = {"reservation": units, "release": -units, "shipment": -units}.get(kind, 0)

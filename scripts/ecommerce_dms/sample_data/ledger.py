@@ -90,7 +90,7 @@ class Ledger:
     ) -> None:
         """A correction of the invoice."""
         ticket, number = Ticket("credit_notes"), Ticket(f"CN-{moment.year}")
-        row = (ticket, number.series, number, invoice, refund, order.currency, amount, reason, moment)
+        row = (ticket, number.series, number, invoice, refund, order.key, order.currency, amount, reason, moment)
         self._timeline.at(moment, (ticket, number), [("credit_notes", row)])
 
 

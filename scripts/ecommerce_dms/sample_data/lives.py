@@ -171,6 +171,8 @@ class Life:
     def _cancel_all(self) -> None:
         order, payments = self._order, self._payments
         moment = hours_later(self._rng, self._confirmed, 0.3, 9)
+        if self._story.twist == "authorization_lost":
+            moment = self._lose_authorization(moment)
         if not self._end("cancelled", "customer_request", moment, self._rng.choice(_STAFF)):
             return
         is_captured = payments.last.captured > 0
@@ -180,8 +182,19 @@ class Life:
         if is_captured:
             self._give_back(order.total, moment, "Order cancelled")
         else:
-            payments.record(payments.last, "voided", 0, moment + dt.timedelta(seconds=5))
             self._credits.append((order.total, "Order cancelled before delivery", moment, None))
+            if not payments.last.closed:
+                payments.record(payments.last, "voided", 0, moment + dt.timedelta(seconds=5))
+
+    def _lose_authorization(self, moment: dt.datetime) -> dt.datetime:
+        """The provider takes back what it had promised; returns when staff will cancel the order for it."""
+        payments, payment = self._payments, self._payments.last
+        event = payments.record(payment, "failed", 0, moment)
+        decided = hours_later(self._rng, moment, 1, 20)
+        if event:
+            text = "Order cancelled."
+            payments.exception(event, payment, "authorization_lost", payment.amount, resolved=decided, resolution=text)
+        return decided
 
     # Delivered ------------------------------------------------------------------------------------------------------
 
@@ -335,9 +348,7 @@ class Life:
         """The provider reports a second refund, of the whole payment, that nobody asked for."""
         payments, payment = self._payments, self._payments.last
         before = payment.refunded
-        event = before and payments.record(
-            payment, "refunded", payment.captured, moment + dt.timedelta(days=20)
-        )
+        event = before and payments.record(payment, "refunded", payment.captured, moment + dt.timedelta(days=20))
         if event:
             payments.exception(event, payment, "over_refund", before)
             amounts = {"suspense": event.amount, "provider_clearing": -event.amount}
@@ -357,7 +368,7 @@ class Life:
         event = self._payments.record(None, "captured", self._order.total, moment)
         if event:
             self._payments.exception(event, None, "unknown_payment", event.amount)
-            self._payments.suspend(event, known=False)
+            self._payments.suspend(event, self._order.currency)
 
     # Written --------------------------------------------------------------------------------------------------------
 

@@ -239,7 +239,9 @@ class _Load:
         """Walks every invariant; each must have had something to examine. Returns a sentence."""
         self._cursor.execute("SELECT invariant, examined, violations, example FROM api.verify_integrity()")
         rows = self._cursor.fetchall()
-        wrong = [f"{name}: {violations} violations, e.g. {example}" for name, _, violations, example in rows if violations]
+        wrong = [
+            f"{name}: {violations} violations, e.g. {example}" for name, _, violations, example in rows if violations
+        ]
         wrong += [f"{name}: nothing to examine" for name, examined, *_ in rows if not examined]
         if wrong:
             raise LoadFailed(f"the data break the schema's rules, so nothing was changed: {'; '.join(wrong)}")

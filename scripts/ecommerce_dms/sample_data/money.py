@@ -17,8 +17,6 @@ def share(amount: int, rate: int) -> int:
     return divide_rounded(amount * rate, MILLION)
 
 
-
-
 def split(amount: int, weights: Sequence[int]) -> list[int]:
     """Parts of `amount` proportional to the weights, which sum to it exactly (largest remainder, then first come)."""
     whole = sum(weights)

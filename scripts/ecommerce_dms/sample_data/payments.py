@@ -63,8 +63,8 @@ class Payment:
 
     @property
     def authorized(self) -> int:
-        """What counts as authorized; a capture implies its authorization."""
-        return min(max(self.sum("authorized"), self.sum("captured")), self.amount)
+        """What counts as authorized: a capture implies it, and once closed only what was captured still stands."""
+        return self.captured if self.closed else min(max(self.sum("authorized"), self.sum("captured")), self.amount)
 
     @property
     def refunded(self) -> int:
@@ -156,31 +156,20 @@ class Payments:
             self._order.happened.append((event.received, "payment.captured", {"amount_minor": amount}))
         return event
 
-    def _post(self, kind: str, words: str, event: Event, amounts: dict, currency: str | None = None) -> None:
+    def _post(self, kind: str, words: str, event: Event, amounts: dict) -> None:
         order = self._order
         text = f"{words}, order {order.number}"
-        self._world.ledger.post(
-            kind, order.key, currency or order.currency, text, event.received, amounts, event.ticket
-        )
+        self._world.ledger.post(kind, order.key, order.currency, text, event.received, amounts, event.ticket)
 
     def lose(self, event: Event, amount: int) -> None:
         """Books a lost dispute: the provider took the money back, and the claim is open again."""
         self._post("dispute", "Dispute lost", event, {"receivable": amount, "provider_clearing": -amount})
 
-    def suspend(self, event: Event, currency: str | None = None, known: bool = True) -> None:
-        """Books money that belongs to no order."""
-        order = self._order
+    def suspend(self, event: Event, currency: str) -> None:
+        """Books money that belongs to no order, or to one of another currency."""
         amounts = {"provider_clearing": event.amount, "suspense": -event.amount}
         text = "Captured for nothing that is known"
-        self._world.ledger.post(
-            "capture",
-            order.key if known else None,
-            currency or order.currency,
-            text,
-            event.received,
-            amounts,
-            event.ticket,
-        )
+        self._world.ledger.post("capture", None, currency, text, event.received, amounts, event.ticket)
 
     # Exceptions -----------------------------------------------------------------------------------------------------
 
@@ -284,5 +273,3 @@ class Payments:
                     p.created,
                 )
             )
-
-

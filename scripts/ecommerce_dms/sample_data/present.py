@@ -43,7 +43,9 @@ def tables(cursor: Any) -> list[str]:
 
 def filled(cursor: Any, names: list[str]) -> list[str]:
     """Those of the tables that hold rows."""
-    parts = [sql.SQL("SELECT {}, EXISTS (SELECT FROM shop.{})").format(sql.Literal(n), sql.Identifier(n)) for n in names]
+    parts = [
+        sql.SQL("SELECT {}, EXISTS (SELECT FROM shop.{})").format(sql.Literal(n), sql.Identifier(n)) for n in names
+    ]
     cursor.execute(sql.SQL(" UNION ALL ").join(parts))
     return [name for name, has_rows in cursor.fetchall() if has_rows]
 

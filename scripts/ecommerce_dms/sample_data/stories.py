@@ -56,6 +56,7 @@ STORIES = (
     Story("cancelled before payment", 80, payment="none", ending="cancelled"),
     Story("cancelled, authorization voided", 110, payment="authorized", ending="cancelled"),
     Story("cancelled, refunded", 70, ending="cancelled"),
+    Story("authorization lost", 6, payment="authorized", ending="cancelled", twist="authorization_lost"),
     Story("never paid", 130, payment="none", ending="expired"),
     Story("payment failed", 60, payment="failed", ending="expired"),
     Story("voucher for everything", 10, payment="free", coupon="GIFT100"),
