@@ -2,7 +2,7 @@
 
 A customer is a pure function of the seed and a number, so that nobody needs to be remembered: whoever comes again is
 made again. By the number modulo twenty: 9, 8, 18 and 19 never buy (some of them closed their account or had it
-erased), 0, 3, 6, 10 and 13 come again and again, and all others buy once, on the day after they registered.
+erased), 0, 3, 6, 10 and 13 come again and again, and all others buy once, on the day after they registered or soon after it.
 
 All sample customers have the password that `DEMO_PASSWORD` says: a developer can log in as any of them. The data are
 public and nobody's, and the loader refuses production. It is one key derivation for all, made once per run.
@@ -123,7 +123,7 @@ class Accounts:
         return self._calendar.before(day) / self._plan.sizes.customers
 
     def first_buyers(self, day: int) -> list[int]:
-        """Numbers of the customers whose first order falls on that day: those who registered on the day before."""
+        """Numbers of the customers who are ready for a first order on that day: they registered on the day before."""
         if day == 0:
             return []
         return [n for n in self._calendar.on(day - 1) if n % _PERIOD not in _NEVER_BUYING]

@@ -109,8 +109,8 @@ class Receipt:
 class Return:
     """Goods that come back; written at the end of the order's life, when the refunds for them are known."""
 
-    def __init__(self, world: World, order: Order, requested: dt.datetime, rng: random.Random) -> None:
-        """Some of what was shipped is announced."""
+    def __init__(self, world: World, order: Order, requested: dt.datetime, rng: random.Random, write_off: bool) -> None:
+        """Some of what was shipped is announced; to be written off in part, all units of the largest line."""
         self.key = uuid7(rng, requested)
         self.refund_requested = 0
         self.receipt: Receipt | None = None
@@ -121,18 +121,22 @@ class Return:
         lines = [line for line in order.lines if line.shipped]
         chosen = rng.sample(lines, rng.randint(1, min(2, len(lines))))
         self._items = [(line, line.shipped if rng.random() < 0.7 else 1) for line in chosen]
+        if write_off:
+            largest = max(lines, key=lambda line: line.shipped)
+            self._items = [(largest, largest.shipped)]
+        self._write_off = write_off
         self._received: dict[int, tuple[int, int, int | None]] = {}
 
     def withdraw(self) -> None:
         """The buyer keeps the goods."""
         self._status = "cancelled"
 
-    def receive(self, moment: dt.datetime, write_off: bool) -> Receipt:
-        """The goods are inspected; with `write_off` one unit of each line cannot be sold again."""
+    def receive(self, moment: dt.datetime) -> Receipt:
+        """The goods are inspected; where some are written off, one unit cannot be sold again."""
         self._status = "received"
         value = tax = 0
         for line, units in self._items:
-            written_off = 1 if write_off else 0
+            written_off = 1 if self._write_off else 0
             restocked = units - written_off
             warehouse = line.allocations[0].warehouse if restocked else None
             self._received[line.number] = (restocked, written_off, warehouse)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator
 
 from ecommerce_dms.sample_data import accounts, carts, pools, sizes, stories
@@ -53,6 +53,7 @@ class History:
         self._abandoned = Calendar(plan.sizes.abandoned_carts - sizes.CARTS_OF_THE_LAST_DAY, weights)
         self._abandoned_by_customers = 0
         self._customer_orders = 0
+        self._newcomers: deque[int] = deque()
         self._first_number = plan.present.numbers["orders"] + 1
         self._world = self._open()
 
@@ -141,8 +142,9 @@ class History:
         if day == sizes.DAYS - 1:
             moments += [self._plan.as_of - dt.timedelta(minutes=m) for m in _LAST_MINUTES]
             told += [stories.named(name) for name in stories.LAST_DAY]
-        numbers = world.accounts.first_buyers(day)[: len(moments)]
-        first_time: list[int | None] = numbers + [None] * (len(moments) - len(numbers))
+        # Who finds no order left on a quiet day orders on a later one.
+        self._newcomers.extend(world.accounts.first_buyers(day))
+        first_time = [self._newcomers.popleft() if self._newcomers else None for _ in moments]
         rng.shuffle(first_time)
         by_moment = sorted(zip(moments, told, first_time, strict=True), key=lambda one: one[0])
         for moment, story, newcomer in by_moment:
@@ -224,7 +226,7 @@ class History:
                 quantity = min(_UNITS.pick(rng), world.stock.available(found, moment))
                 chosen[found.key] = (found, quantity)
         first, quantity = next(iter(chosen.values()))
-        least = story.least_units - sum(units for _, units in chosen.values()) + quantity
+        least = story.least_units
         if story.twist == "bulk":
             # More than the first warehouse has, so that the second one sends the rest.
             least = min(world.stock.available(first, moment, first_warehouse_only=True) + 2, 300)

@@ -277,7 +277,7 @@ class Life:
 
     def _send_back(self, requested: dt.datetime) -> None:
         story, rng = self._story, self._rng
-        self._return = Return(self._world, self._order, requested, rng)
+        self._return = Return(self._world, self._order, requested, rng, story.returns == "written_off")
         self._tell(requested, "return.requested", return_id=self._return.key)
         moment = days_later(rng, requested, 3, 12)
         if story.returns == "announced" or not self._has_happened(moment):
@@ -285,7 +285,7 @@ class Life:
         if story.returns == "withdrawn":
             self._return.withdraw()
             return
-        receipt = self._return.receive(moment, story.returns == "written_off")
+        receipt = self._return.receive(moment)
         self._tell(moment, "return.received", return_id=self._return.key)
         given_back = ledger.part(receipt.value, receipt.tax)
         text = f"Return to order {self._order.number}"

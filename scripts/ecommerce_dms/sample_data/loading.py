@@ -33,7 +33,7 @@ _BLOCK = 65_536
 _SESSION = {
     "timezone": "UTC",
     # Long enough for a running checkout, short enough not to queue everybody else behind a waiting loader.
-    "lock_timeout": "10s",
+    "lock_timeout": "5s",
     # The load is one long transaction by design; what a server sets for its applications does not fit it.
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "0",

@@ -21,6 +21,8 @@ class Story:
     returns: restocked, written_off, announced (never sent), withdrawn.
     refund: settled, failed_first, stuck (no answer), goodwill.
     twist: what else goes wrong.
+    coupon: the one it is placed with.
+    least_units: of the first line.
     """
 
     name: str
