@@ -29,9 +29,10 @@ def run_sql_beside(revision_file: str, suffix: str = ".sql") -> None:
         migration.impl.static_output(sql.rstrip())
         return
     # text() would bind `:name` and psycopg2 would expand `%`, if it were given parameters, even none of them.
-    connection = op.get_bind().execution_options(no_parameters=True)
+    # The option goes with the statement: set on the connection, it would hold for the rest of the run and
+    # leave every `%` in comments that op.create_table() writes doubled.
     try:
-        connection.exec_driver_sql(sql)
+        op.get_bind().exec_driver_sql(sql, execution_options={"no_parameters": True})
     except sqlalchemy.exc.DBAPIError as error:
         error.add_note(f"in {path}, line {_line_of(error, sql)}")
         raise

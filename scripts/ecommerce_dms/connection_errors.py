@@ -13,8 +13,15 @@ class ConnectionFailed(UserError):  # noqa: N818 – reads as a sentence where i
     """No connection: names host, port, database and user, and the likely remedy; never the password."""
 
 
+_BOOTSTRAP = "the user cannot act as the role that this program needs. scripts/bootstrap.py makes the roles."
+
 # (pattern, remedy): the first that occurs in the message decides. libpq has no SQLSTATE for these failures.
 _REMEDIES = (
+    (
+        "root certificate file .* does not exist|certificate verify failed|could not read root certificate",
+        "the server's certificate cannot be checked. Download "
+        "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem and set DB_SSLROOTCERT to it.",
+    ),
     (
         "Connection refused|No such file or directory|Is the server running locally",
         "nothing listens there. Is the server started, and are host and port right?",
@@ -47,8 +54,8 @@ _REMEDIES = (
         "check DB_NAME.",
     ),
     (
-        r'permission denied to set role|invalid value for parameter "role"',
-        "the user may not act as the role that this program needs. scripts/bootstrap.py makes the roles.",
+        "permission denied to set role",
+        _BOOTSTRAP,
     ),
     (
         'role "[^"]*" does not exist',
@@ -61,11 +68,6 @@ _REMEDIES = (
     (
         "no pg_hba.conf entry",
         "the server's access rules (pg_hba.conf) have no entry for this user, database and address.",
-    ),
-    (
-        "root certificate file .* does not exist|certificate verify failed|could not read root certificate",
-        "the server's certificate cannot be checked. Download "
-        "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem and set DB_SSLROOTCERT to it.",
     ),
     (
         "does not match host name",
@@ -89,8 +91,9 @@ _REMEDIES = (
 
 def explain(message: str, parameters: Mapping[str, str], settings: Settings) -> ConnectionFailed:
     """The error for libpq's `message` about a connection with `parameters`."""
+    missing = re.search('role "([^"]*)" does not exist', message)
     found = (remedy for pattern, remedy in _REMEDIES if re.search(pattern, message, re.DOTALL))
-    remedy = next(found, "")
+    remedy = _BOOTSTRAP if missing and missing[1] != parameters["user"] else next(found, "")
     if settings.unused and "password" in message:
         remedy += f" ({', '.join(settings.unused)} was not used: it was written for another server.)"
     said = "; ".join(filter(None, [_reason(message), remedy]))

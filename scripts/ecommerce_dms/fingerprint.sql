@@ -16,7 +16,7 @@ relations AS (
            CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'table' WHEN 'v' THEN 'view' WHEN 'S' THEN 'sequence'
                           WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table' WHEN 'c' THEN 'type' END AS kind
     FROM pg_class AS c JOIN schemas AS n ON n.oid = c.relnamespace
-    WHERE c.relkind NOT IN ('i', 'I', 't') AND c.oid IS DISTINCT FROM to_regclass('shop.alembic_version')
+    WHERE c.relkind NOT IN ('i', 'I', 't') AND NOT (n.nspname = 'shop' AND c.relname = 'alembic_version')
 ),
 
 constraints AS (

@@ -28,6 +28,8 @@ def scratch_database(
     It is empty, or a copy of `template`, a scratch database that nobody is connected to: copying an upgraded
     one takes a fraction of a second, where upgrading takes several.
     """
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,30}", name_prefix):
+        raise ValueError(f"{name_prefix!r} is no prefix for databases: small letters, digits, _, at most 31")
     with closing(_connect(settings)) as server:
         _sweep(server, name_prefix)
         name = _new_name(server, name_prefix)
@@ -64,8 +66,6 @@ def _sweep(server: Any, prefix: str) -> None:
 
 
 def _new_name(server: Any, prefix: str) -> str:
-    if not re.fullmatch(r"[a-z][a-z0-9_]{0,30}", prefix):
-        raise ValueError(f"{prefix!r} is no prefix of a database name: small letters, digits, _, at most 31")
     with server.cursor() as cursor:
         # The server's clock, since the sweep goes by it.
         cursor.execute("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISS')")

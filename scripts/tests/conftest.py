@@ -1,31 +1,81 @@
-"""Real servers for the tests: embedded ones in folders of their own, never the user's."""
+"""Fixtures for the tests of the tooling. Those named embedded_… give whole servers; nothing is a mock."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from ecommerce_dms.embedded import EmbeddedServer
-from ecommerce_dms.settings import Settings
-
-
-def settings_for(parameters: dict) -> Settings:
-    """Settings for what EmbeddedServer's `connection_parameters` or `superuser_parameters` return."""
-    return Settings(embedded=False, source="the tests", auth="password", sslmode="disable", **parameters)
+from ecommerce_dms.settings import Settings, load_settings
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory):
-    """One running server for all tests. What they make in it they make in databases of their own."""
-    embedded = EmbeddedServer(tmp_path_factory.mktemp("server"))
-    embedded.start()
-    yield embedded
-    embedded.destroy()
+def embedded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+    """A running server of this test run alone, for tests that do not stop it."""
+    server = EmbeddedServer(tmp_path_factory.mktemp("embedded"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.destroy()
 
 
 @pytest.fixture(scope="session")
-def master(server):
-    """Settings of the RDS-like master: no superuser, but CREATEROLE, CREATEDB and ADMIN on pg_monitor."""
-    return settings_for(server.connection_parameters())
+def embedded_settings(embedded_server: EmbeddedServer) -> Settings:
+    """`embedded_server` as if it were any other server, by host, port and password."""
+    return load_settings(environ=as_environment(embedded_server.connection_parameters()))
 
 
 @pytest.fixture(scope="session")
-def superuser(server):
-    """Settings of the superuser, for what only an administrator can see or do."""
-    return settings_for(server.superuser_parameters())
+def master(embedded_settings: Settings) -> Settings:
+    """What most tests work as: no superuser, but CREATEROLE, CREATEDB and ADMIN on pg_monitor, as on RDS."""
+    return embedded_settings
+
+
+@pytest.fixture(scope="session")
+def superuser(embedded_server: EmbeddedServer) -> Settings:
+    """For what only an administrator can see or do."""
+    return load_settings(environ=as_environment(embedded_server.superuser_parameters()))
+
+
+@pytest.fixture
+def embedded_own(tmp_path: Path) -> Iterator[EmbeddedServer]:
+    """A server that the test may do anything to; not made or started yet."""
+    server = EmbeddedServer(tmp_path / "own")
+    try:
+        yield server
+    finally:
+        server.destroy()
+
+
+@pytest.fixture
+def embedded_public_folder() -> Iterator[Path]:
+    """A folder that every user can reach and nobody else owns, unlike pytest's own, which are closed."""
+    folder = Path(tempfile.mkdtemp(prefix="ecommerce-dms-test-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def as_environment(parameters: dict[str, str | int], **changed: str) -> dict[str, str]:
+    """Connection parameters as the environment variables that say the same."""
+    names = {
+        "host": "DB_HOST",
+        "port": "DB_PORT",
+        "user": "DB_USER",
+        "password": "DB_PASSWORD",
+        "dbname": "DB_NAME",
+    }
+    return {names[key]: str(value) for key, value in parameters.items()} | changed
+
+
+def only_home(home: Path, **more: str) -> dict[str, str]:
+    """The environment of a fresh login: a HOME, PATH, and how to reach the package index."""
+    kept = {key: value for key, value in os.environ.items() if key.startswith("PIP_")}
+    return {**kept, "HOME": str(home), "PATH": os.environ.get("PATH", os.defpath), **more}

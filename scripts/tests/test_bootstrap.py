@@ -14,13 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from conftest import as_environment
 from ecommerce_dms import bootstrap
 from ecommerce_dms.connection import ConnectionFailed, connect
 from ecommerce_dms.embedded import EmbeddedServer
 from ecommerce_dms.roles import OWNER, ROLES
+from ecommerce_dms.settings import load_settings
 from psycopg2 import errors
-
-from tests.conftest import settings_for
 
 PASSWORD = "only-for-tests"
 GROUPS = [role.name for role in ROLES if role.name != OWNER]
@@ -49,9 +49,11 @@ def missing(settings):
 @pytest.fixture(scope="module")
 def own_cluster(tmp_path_factory):
     embedded = EmbeddedServer(tmp_path_factory.mktemp("cluster"))
-    embedded.start()
-    yield settings_for(embedded.superuser_parameters())
-    embedded.destroy()
+    try:
+        embedded.start()
+        yield load_settings(environ=as_environment(embedded.superuser_parameters()))
+    finally:
+        embedded.destroy()
 
 
 @pytest.fixture

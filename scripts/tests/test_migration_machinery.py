@@ -4,6 +4,7 @@ The revisions are toys; the server is real.
 """
 
 import logging
+import threading
 from contextlib import closing, contextmanager
 from dataclasses import replace
 
@@ -15,8 +16,7 @@ from ecommerce_dms.roles import OWNER
 from ecommerce_dms.scratch import scratch_database
 from psycopg2 import errors
 from sqlalchemy.exc import DBAPIError, ProgrammingError
-
-from tests.toy_revisions import ToyRevisions
+from toy_revisions import ToyRevisions
 
 NASTY_SQL = """
 -- :name, %, %s, %(name)s and 100% are text here; so is ?.
@@ -172,7 +172,7 @@ def test_a_second_runner_waits_while_an_index_is_built_concurrently_and_then_fin
     revisions.add(
         'op.execute("CREATE TABLE shop.one (x int)")',
         'op.get_context().config.attributes["start_second_runner"]()',
-        "with op.get_context().autocommit_block():",
+        "with outside_transaction():",
         '    op.execute("CREATE INDEX CONCURRENTLY one_x ON shop.one (x)")',
     )
     second = []
@@ -259,6 +259,35 @@ def test_a_revision_that_has_committed_a_part_is_not_repeated(upgrade, revisions
         upgrade(lock_timeout="20ms")
 
 
+def test_an_index_built_concurrently_waits_longer_than_the_lock_timeout(upgrade, revisions, database):
+    revisions.add_table("busy")
+    revisions.add(
+        "with outside_transaction():",
+        '    op.execute("CREATE INDEX CONCURRENTLY busy_x ON shop.busy (x)")',
+        "op.execute(\"CREATE TABLE shop.after AS SELECT current_setting('lock_timeout') AS x\")",
+    )
+    upgrade("0001")
+    waits = """
+        SELECT pid FROM pg_stat_activity
+        WHERE datname = current_database() AND query LIKE 'CREATE INDEX%' AND wait_event_type = 'Lock'
+          AND clock_timestamp() - query_start > interval '20 ms'
+    """
+    with closing(connect(database, role=OWNER)) as writer:
+        writer.cursor().execute("INSERT INTO shop.busy VALUES (1)")
+
+        def commit_once_the_index_has_waited():
+            while not query(database, waits, role=None):
+                pass
+            writer.commit()
+
+        patience = threading.Thread(target=commit_once_the_index_has_waited, daemon=True)
+        patience.start()
+        upgrade(lock_timeout="10ms", statement_timeout="20s")
+        patience.join()
+    assert query(database, "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid") == []
+    assert query(database, "SELECT x FROM shop.after") == [("10ms",)]
+
+
 # What must not be left behind
 
 
@@ -331,6 +360,16 @@ def test_sql_beside_a_revision_reaches_the_server_as_written(upgrade, revisions,
     upgrade()
     assert query(database, "SELECT shop.nasty(5)") == [("2:1 1 :b ",)]
     assert tables(database) == {"after_the_function"}
+
+
+def test_what_follows_a_sql_file_is_written_as_ever(upgrade, revisions, database):
+    revisions.add(
+        "import sqlalchemy",
+        "op.create_table('t', sqlalchemy.Column('x', sqlalchemy.Integer, comment='10 %'), schema='shop')",
+        sql="SELECT 1;",
+    )
+    upgrade()
+    assert query(database, "SELECT col_description('shop.t'::regclass, 1)") == [("10 %",)]
 
 
 def test_an_error_in_the_sql_file_names_file_and_line(upgrade, revisions):

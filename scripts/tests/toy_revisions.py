@@ -14,6 +14,7 @@ from ecommerce_dms.settings import Settings
 
 _REVISION = """
 from alembic import op
+from migrations.online import outside_transaction
 from migrations.sql_beside import run_sql_beside
 
 revision = "{number:04d}"

@@ -172,4 +172,9 @@ AS $$
 $$;
 COMMENT ON FUNCTION shop.invariant_deployment_is_one_row() IS 'Exactly one row says what kind of database this is.';
 
+-- Why these foreign keys have no index of their own --------------------------------------------------------------------
+
+COMMENT ON CONSTRAINT fk_countries_currency ON shop.countries IS
+    'No index: currencies are never deleted or renumbered, and no hot read starts from one.';
+
 CALL shop.refuse_truncate_of('currencies', 'countries', 'deployment');

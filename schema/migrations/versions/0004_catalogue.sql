@@ -206,5 +206,12 @@ CREATE TRIGGER variant_prices_in_force_stay
     EXECUTE FUNCTION shop.refuse('SH108', 'the price is or was in force',
         'Only a price of the future can be withdrawn; insert a new price instead.');
 
+-- Why these foreign keys have no index of their own --------------------------------------------------------------------
+
+COMMENT ON CONSTRAINT fk_products_tax_class ON shop.products IS
+    'No index: tax classes are never deleted or renumbered, and no hot read starts from one.';
+COMMENT ON CONSTRAINT fk_variant_prices_currency ON shop.variant_prices IS
+    'No index: currencies are never deleted or renumbered, and no hot read starts from one.';
+
 CALL shop.refuse_truncate_of('categories', 'products', 'product_categories', 'product_options', 'product_variants',
     'variant_option_values', 'product_media', 'variant_prices');

@@ -13,6 +13,12 @@ CREATE TRIGGER stock_movements_are_append_only
     FOR EACH STATEMENT
     EXECUTE FUNCTION shop.refuse('SH101', 'stock movements are append-only', 'Insert a movement that corrects it.');
 
+-- What orders do to stock is told by their own rows; a movement written by hand would promise units to nobody.
+CREATE TRIGGER stock_movements_of_orders_follow_their_rows
+    BEFORE INSERT ON shop.stock_movements
+    FOR EACH ROW WHEN (NEW.kind IN ('reservation', 'release', 'shipment', 'return'))
+    EXECUTE FUNCTION shop.refuse_direct_write('Insert allocations, shipment items or receipts of returns.');
+
 -- Rows are locked by (variant, warehouse, slot) before any is changed, so that two statements over the same stock queue
 -- instead of deadlocking. Concurrent sums are safe: an UPDATE that waited adds to what the other left.
 CREATE FUNCTION shop.apply_stock_movements() RETURNS trigger
@@ -70,5 +76,10 @@ AS $$
     ) AS compared
 $$;
 COMMENT ON FUNCTION shop.invariant_stock_levels_equal_movements() IS 'Stock levels are the sums of their movements.';
+
+-- Why these foreign keys have no index of their own --------------------------------------------------------------------
+
+COMMENT ON CONSTRAINT fk_warehouses_country ON shop.warehouses IS
+    'No index: countries are never deleted or renumbered, and no hot read starts from one.';
 
 CALL shop.refuse_truncate_of('warehouses', 'stock_levels');

@@ -82,4 +82,11 @@ CREATE TRIGGER cart_items_stay_in_their_cart
     FOR EACH STATEMENT
     EXECUTE FUNCTION shop.refuse('SH102', 'a line stays in its cart', 'Delete the line and insert another.');
 
+-- Why these foreign keys have no index of their own --------------------------------------------------------------------
+
+COMMENT ON CONSTRAINT fk_coupons_currency ON shop.coupons IS
+    'No index: currencies are never deleted or renumbered, and no hot read starts from one.';
+COMMENT ON CONSTRAINT fk_carts_currency ON shop.carts IS
+    'No index: currencies are never deleted or renumbered, and no hot read starts from one.';
+
 CALL shop.refuse_truncate_of('coupons', 'carts', 'cart_items');

@@ -207,8 +207,8 @@ BEGIN
         WHERE order_id IN (SELECT order_id FROM added)
         GROUP BY order_id
     ) AS stored
-    JOIN (SELECT order_id, count(*) AS total FROM added GROUP BY order_id) AS new USING (order_id)
-    WHERE stored.total <> new.total
+    JOIN (SELECT order_id, count(*) AS total FROM added GROUP BY order_id) AS arrived USING (order_id)
+    WHERE stored.total <> arrived.total
     LIMIT 1;
     IF NOT FOUND THEN
         SELECT line.order_id INTO wrong_order
@@ -244,11 +244,11 @@ AS $$
 DECLARE
     wrong_order uuid;
 BEGIN
-    SELECT new.order_id INTO wrong_order
-    FROM (SELECT order_id, count(*) AS total, sum(tax_minor) AS tax FROM added GROUP BY order_id) AS new
+    SELECT arrived.order_id INTO wrong_order
+    FROM (SELECT order_id, count(*) AS total, sum(tax_minor) AS tax FROM added GROUP BY order_id) AS arrived
     LEFT JOIN shop.orders AS header USING (order_id)
-    WHERE new.tax IS DISTINCT FROM header.shipping_tax_minor
-       OR new.total <> (SELECT count(*) FROM shop.order_shipping_taxes AS stored WHERE stored.order_id = new.order_id)
+    WHERE arrived.tax IS DISTINCT FROM header.shipping_tax_minor
+       OR arrived.total <> (SELECT count(*) FROM shop.order_shipping_taxes AS stored WHERE stored.order_id = arrived.order_id)
     LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING
@@ -733,6 +733,18 @@ DECLARE
     per_customer integer;
     used integer;
 BEGIN
+    -- An order takes its coupon with it when it is placed, never later: the discount in its header says which it was.
+    IF NOT EXISTS (
+        SELECT FROM shop.orders
+        WHERE order_id = NEW.order_id AND discount_minor = NEW.discount_minor AND status = 'pending'
+    ) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH104',
+            MESSAGE = format('order %s was not placed with a discount of %s', NEW.order_id, NEW.discount_minor),
+            HINT = 'Insert the redemption with its order; both tell the same discount.',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
+    END IF;
+
     UPDATE shop.coupons SET times_used = times_used + 1
     WHERE coupon_id = NEW.coupon_id
     RETURNING per_customer_limit INTO per_customer;
@@ -823,13 +835,6 @@ $$;
 COMMENT ON FUNCTION shop.invariant_coupons_keep_customer_limit() IS
     'No customer, and no e-mail address, used a coupon more often than its limit per customer.';
 
--- A cart's coupon and lines are copied by checkout; nothing here reads them again.
-
--- Why these foreign keys have no index of their own --------------------------------------------------------------------
-
-COMMENT ON CONSTRAINT fk_stock_movements_order_id_line_number ON shop.stock_movements IS
-    'No index: order lines are never deleted or renumbered, and no hot read starts from them.';
-
 INSERT INTO shop.pii_columns (table_name, column_name, erase, reason) VALUES
     ('orders', 'contact_email', 'now', 'To write about the order.'),
     ('orders', 'contact_email_normalized', 'now', 'Generated from contact_email; erased with it.'),
@@ -842,6 +847,27 @@ INSERT INTO shop.pii_columns (table_name, column_name, erase, reason) VALUES
     ('order_addresses', 'city', 'after_retention', 'As recipient.'),
     ('order_addresses', 'postal_code', 'after_retention', 'As recipient.'),
     ('order_addresses', 'phone', 'after_retention', 'As recipient.');
+
+-- Why these foreign keys have no index of their own --------------------------------------------------------------------
+
+COMMENT ON CONSTRAINT fk_orders_country ON shop.orders IS
+    'No index: countries are never deleted or renumbered, and no hot read starts from one.';
+COMMENT ON CONSTRAINT fk_orders_currency ON shop.orders IS
+    'No index: currencies are never deleted or renumbered, and no hot read starts from one.';
+COMMENT ON CONSTRAINT fk_orders_shipping_method_id ON shop.orders IS
+    'No index: shipping methods are never deleted or renumbered, and no hot read starts from one.';
+COMMENT ON CONSTRAINT fk_order_items_order_id_currency ON shop.order_items IS
+    'No index: the primary key begins with order_id, which is all a check needs.';
+COMMENT ON CONSTRAINT fk_order_items_tax_class ON shop.order_items IS
+    'No index: tax classes are never deleted or renumbered, and no hot read starts from one.';
+COMMENT ON CONSTRAINT fk_order_addresses_country ON shop.order_addresses IS
+    'No index: countries are never deleted or renumbered, and no hot read starts from one.';
+COMMENT ON CONSTRAINT fk_order_status_history_from_status_to_status ON shop.order_status_history IS
+    'No index: transitions are never deleted or renumbered, and no hot read starts from one.';
+COMMENT ON CONSTRAINT fk_coupon_redemptions_order_id_currency ON shop.coupon_redemptions IS
+    'No index: the primary key begins with order_id, which is all a check needs.';
+COMMENT ON CONSTRAINT fk_stock_movements_order_id_line_number ON shop.stock_movements IS
+    'No index: order lines are never deleted or renumbered, and no hot read starts from one.';
 
 CALL shop.refuse_truncate_of('orders', 'order_items', 'order_addresses', 'order_allocations', 'order_transitions',
     'coupon_redemptions');

@@ -27,11 +27,11 @@ AS $$
 DECLARE
     wrong_shipment uuid;
 BEGIN
-    SELECT new.shipment_id INTO wrong_shipment
-    FROM (SELECT shipment_id, count(*) AS total FROM added GROUP BY shipment_id) AS new
+    SELECT arrived.shipment_id INTO wrong_shipment
+    FROM (SELECT shipment_id, count(*) AS total FROM added GROUP BY shipment_id) AS arrived
     LEFT JOIN shop.shipments AS header USING (shipment_id)
-    WHERE new.total IS DISTINCT FROM header.line_count::bigint
-       OR new.total <> (SELECT count(*) FROM shop.shipment_items AS stored WHERE stored.shipment_id = new.shipment_id)
+    WHERE arrived.total IS DISTINCT FROM header.line_count::bigint
+       OR arrived.total <> (SELECT count(*) FROM shop.shipment_items AS stored WHERE stored.shipment_id = arrived.shipment_id)
     LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING
@@ -373,5 +373,10 @@ AS $$
 $$;
 COMMENT ON FUNCTION shop.invariant_returns_follow_their_items() IS
     'A return has items, is received when they all are, and may be refunded for the value received.';
+
+-- Why these foreign keys have no index of their own --------------------------------------------------------------------
+
+COMMENT ON CONSTRAINT fk_shipment_items_shipment_id_order_id_warehouse_id ON shop.shipment_items IS
+    'No index: the primary key begins with shipment_id, which is all a check needs.';
 
 CALL shop.refuse_truncate_of('shipments', 'returns', 'return_items');

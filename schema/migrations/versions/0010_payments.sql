@@ -382,4 +382,11 @@ $$;
 COMMENT ON FUNCTION shop.invariant_refund_requests_equal_refunds() IS
     'What payments and returns count as refunds is the sum of their refunds that did not fail.';
 
+-- Why these foreign keys have no index of their own --------------------------------------------------------------------
+
+COMMENT ON CONSTRAINT fk_payment_events_currency ON shop.payment_events IS
+    'No index: currencies are never deleted or renumbered, and no hot read starts from one.';
+COMMENT ON CONSTRAINT fk_payment_exceptions_currency ON shop.payment_exceptions IS
+    'No index: currencies are never deleted or renumbered, and no hot read starts from one.';
+
 CALL shop.refuse_truncate_of('payments', 'payment_exceptions', 'refunds');

@@ -29,14 +29,14 @@ AS $$
 DECLARE
     wrong record;
 BEGIN
-    SELECT new.journal_id, new.balance INTO wrong
+    SELECT arrived.journal_id, arrived.balance INTO wrong
     FROM (
         SELECT journal_id, count(*) AS total, sum(amount_minor) AS balance FROM added GROUP BY journal_id
-    ) AS new
+    ) AS arrived
     LEFT JOIN shop.journals AS header USING (journal_id)
-    WHERE new.balance <> 0
-       OR new.total IS DISTINCT FROM header.line_count::bigint
-       OR new.total <> (SELECT count(*) FROM shop.journal_lines AS stored WHERE stored.journal_id = new.journal_id)
+    WHERE arrived.balance <> 0
+       OR arrived.total IS DISTINCT FROM header.line_count::bigint
+       OR arrived.total <> (SELECT count(*) FROM shop.journal_lines AS stored WHERE stored.journal_id = arrived.journal_id)
     LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION USING
@@ -230,5 +230,14 @@ INSERT INTO shop.pii_columns (table_name, column_name, erase, reason) VALUES
     ('invoices', 'buyer_name', 'after_retention', 'Tax law asks for the buyer on every invoice.'),
     ('invoices', 'buyer_address', 'after_retention', 'As buyer_name.'),
     ('invoices', 'buyer_tax_number', 'after_retention', 'As buyer_name.');
+
+-- Why these foreign keys have no index of their own --------------------------------------------------------------------
+
+COMMENT ON CONSTRAINT fk_journals_currency ON shop.journals IS
+    'No index: currencies are never deleted or renumbered, and no hot read starts from one.';
+COMMENT ON CONSTRAINT fk_journal_lines_journal_id_currency ON shop.journal_lines IS
+    'No index: the primary key begins with journal_id, which is all a check needs.';
+COMMENT ON CONSTRAINT fk_invoices_order_id_currency ON shop.invoices IS
+    'No index: the unique key of orders begins with order_id, which is all a check needs.';
 
 CALL shop.refuse_truncate_of('ledger_accounts', 'document_series', 'invoices');

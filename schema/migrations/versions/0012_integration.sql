@@ -9,6 +9,13 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
 BEGIN
+    IF NEW.sequence IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH103',
+            MESSAGE = format('sequence %s of %s %s was given by the client', NEW.sequence, NEW.aggregate_type, NEW.aggregate_id),
+            HINT = 'Leave the sequence out; it is given without gaps.',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
+    END IF;
     SELECT coalesce(max(sequence), 0) + 1 INTO NEW.sequence
     FROM shop.outbox_events
     WHERE aggregate_type = NEW.aggregate_type AND aggregate_id = NEW.aggregate_id;
@@ -19,12 +26,7 @@ COMMENT ON FUNCTION shop.number_outbox_event() IS 'Trigger: numbers the events o
 
 CREATE TRIGGER outbox_events_are_numbered
     BEFORE INSERT ON shop.outbox_events
-    FOR EACH ROW WHEN (NEW.sequence IS NULL)
-    EXECUTE FUNCTION shop.number_outbox_event();
-CREATE TRIGGER outbox_events_number_is_given
-    BEFORE INSERT ON shop.outbox_events
-    FOR EACH ROW WHEN (NEW.sequence IS NOT NULL)
-    EXECUTE FUNCTION shop.refuse('SH103', 'the sequence is given by trigger', 'Leave the sequence out.');
+    FOR EACH ROW EXECUTE FUNCTION shop.number_outbox_event();
 CREATE TRIGGER outbox_events_facts_are_immutable
     BEFORE UPDATE OF created_at, outbox_event_id, aggregate_type, aggregate_id, sequence, event_type, payload
     ON shop.outbox_events

@@ -57,15 +57,25 @@ def is_distant(folder: Path, home: Path) -> bool:
     return folder.parent != home and folder.name.startswith(_DISTANT_PREFIX)
 
 
-def make_socket_folder(folder: Path, owner: Account | None) -> bool:
-    """Makes it, for its owner alone; False when somebody else has one of this name."""
-    uid = owner.uid if owner else os.geteuid()
-    try:
-        folder.mkdir(mode=0o700)
+def made_socket_folder(folder: Path, home: Path, owner: Account | None) -> Path:
+    """Makes this folder for `owner` (None: ourselves) alone, or else another one; returns which."""
+    if not is_distant(folder, home):
+        # Nobody else can make anything in the home, so what a killed run left there is only completed.
+        folder.mkdir(mode=0o700, exist_ok=True)
         if owner:
             os.chown(folder, *owner)
+        return folder
+    while not _is_private(folder):
+        folder = socket_folder(home)
+    return folder
+
+
+def _is_private(folder: Path) -> bool:
+    """Makes the folder if need be; False when somebody else has put something there, whatever it is."""
+    try:
+        folder.mkdir(mode=0o700)
     except FileExistsError:
         found = folder.lstat()
-        is_private = found.st_uid == uid and not found.st_mode & 0o077
-        return is_private and folder.is_dir() and not folder.is_symlink()
+        is_ours = found.st_uid == os.geteuid() and not found.st_mode & 0o077
+        return is_ours and folder.is_dir() and not folder.is_symlink()
     return True

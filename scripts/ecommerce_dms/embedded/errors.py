@@ -13,11 +13,12 @@ class EmbeddedServerError(UserError):
 
 def from_os_error(error: OSError, what: str) -> EmbeddedServerError:
     """The sentence for a failed file operation."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    # shutil collects the errors of many files into one, which has no number.
+    if error.errno in (errno.ENOSPC, errno.EDQUOT) or disk_is_full(str(error)):
         return EmbeddedServerError(f"{what}: the disk is full; free some space and run this again.")
     where = f" ({error.filename})" if error.filename else ""
     return EmbeddedServerError(
-        f"{what}: {error.strerror}{where}. Another place can be chosen by setting ECOMMERCE_DMS_HOME."
+        f"{what}: {error.strerror or error}{where}. ECOMMERCE_DMS_HOME can name another place."
     )
 
 

@@ -13,6 +13,7 @@ class Postmaster(NamedTuple):
     """A living server process."""
 
     pid: int
+    port: int
     is_ready: bool
 
 
@@ -22,8 +23,11 @@ def find(data: Path) -> Postmaster | None:
     pid = _pid(lines)
     if pid is None or not _serves(pid, data):
         return None
-    # Line 8 is empty, starting, stopping, ready or standby (src/include/utils/pidfile.h).
-    return Postmaster(pid, len(lines) > 7 and lines[7].strip() == "ready")
+    # Line 4 is the port, line 8 starting, stopping, ready or standby (src/include/utils/pidfile.h). The
+    # file grows while the server starts.
+    lines += [""] * (8 - len(lines))
+    port = int(lines[3]) if lines[3].isdecimal() else 0
+    return Postmaster(pid, port, port > 0 and lines[7].strip() == "ready")
 
 
 def leaves_a_living_number(data: Path) -> bool:

@@ -18,7 +18,8 @@ MAJOR = "18"
 # The server finds share/ and lib/ relative to bin/, and its libraries relative to the package: a copy keeps
 # the shape.
 _INSTALLATION = f"pginstall{MAJOR}"
-_COPIED = ("bin", "lib/postgresql", "share")
+_COPIED_PROGRAMS = ("initdb", "pg_ctl", "postgres")
+_COPIED_FOLDERS = ("lib/postgresql", "share")
 
 
 def installed() -> Path:
@@ -66,8 +67,12 @@ def _version_stamp() -> str:
 
 
 def _copy(source: Path, target: Path) -> None:
-    for name in _COPIED:
-        shutil.copytree(source / name, target / PACKAGE / _INSTALLATION / name)
+    installation = target / PACKAGE / _INSTALLATION
+    for name in _COPIED_FOLDERS:
+        shutil.copytree(source / name, installation / name)
+    (installation / "bin").mkdir()
+    for name in _COPIED_PROGRAMS:
+        shutil.copy2(source / "bin" / name, installation / "bin")
     package = source.parent
     # Shared libraries stand beside the package on Linux, inside it on macOS.
     for libraries, place in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -9,7 +10,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +21,8 @@ from ecommerce_dms.embedded.home import Home, default_directory
 
 _START_SECONDS = 120  # Enough for a crash recovery on a slow disk.
 _STOP_SECONDS = 60
-_PREDECESSOR_SECONDS = 10  # What a killed server's processes may take to be gone.
+_PREDECESSOR_SECONDS = 10  # What the processes of a killed server may take to end,
+_BURIAL_SECONDS = 2  # and the system to notice that the first of them has.
 
 # Why a start fails that succeeds a moment later: another program was quicker to take the port, another
 # start is under way, or processes of a killed server are not gone yet.
@@ -72,15 +73,14 @@ class EmbeddedServer:
         if self._is_ready():
             return
         with self._home.exclusive() as lock:
-            if self._is_ready():
-                return
             self._home.remove_leftovers()
             if not self._home.data.exists():
                 with console.step("making a new PostgreSQL 18 data directory"):
                     self._create(lock)
             cluster.refuse_other_major(self._home.data)
-            with console.step("starting PostgreSQL 18"):
-                self._launch()
+            if not self._adopt():
+                with console.step("starting PostgreSQL 18"):
+                    self._launch()
 
     def stop(self) -> bool:
         """Ends all connections and shuts down cleanly; False when it did not run.
@@ -93,7 +93,7 @@ class EmbeddedServer:
         with self._home.exclusive():
             return self._stop()
 
-    @contextmanager
+    @contextlib.contextmanager
     def turn(self) -> Iterator[int]:
         """One program at a time works on the database as a whole (upgrade, seed); others wait.
 
@@ -108,7 +108,7 @@ class EmbeddedServer:
         if self._home.data.exists():
             found = postmaster.find(self._home.data)
             name = "stopped" if found is None else "running" if found.is_ready else "starting"
-            pid, port = (found.pid, self._state().port) if found else (None, None)
+            pid, port = (found.pid, found.port) if found else (None, None)
         return Status(name, pid, port, self._home.data, self._home.log)
 
     def destroy(self) -> None:
@@ -118,10 +118,7 @@ class EmbeddedServer:
         with self._home.exclusive():
             self._stop()
             self._home.remove_data()
-            if self._home.state.exists():
-                folder = Path(self._state().socket_directory)
-                if address.is_distant(folder, self.home):
-                    shutil.rmtree(folder, ignore_errors=True)
+            self._remove_distant_socket()
             self._home.remove_rest()
         self._home.remove_folder()
 
@@ -164,8 +161,17 @@ class EmbeddedServer:
         return state.read(self._home.state)
 
     def _is_ready(self) -> bool:
+        """Whether it runs where we think it does."""
         found = postmaster.find(self._home.data)
-        return found is not None and found.is_ready
+        return found is not None and found.is_ready and found.port == self._state().port
+
+    def _adopt(self) -> bool:
+        """Whether a server runs already. Its starter may have been killed before noting its port."""
+        found = postmaster.find(self._home.data)
+        if found is None or not found.is_ready:
+            return False
+        self._remember(replace(self._state(), port=found.port))
+        return True
 
     def _owner(self) -> account.Account | None:
         """As whom the server runs; None as ourselves."""
@@ -200,7 +206,7 @@ class EmbeddedServer:
         pg_ctl = self._program() / "bin/pg_ctl"
         while True:
             self._await_predecessor()
-            if self._is_ready():
+            if self._adopt():
                 return
             self._configure()
             started, output = self._pg_ctl_start(pg_ctl)
@@ -241,7 +247,7 @@ class EmbeddedServer:
         """One whose starter was killed may still be on its way up, and one that was killed on its way out."""
         data = self._home.data
         _wait(lambda: (found := postmaster.find(data)) is None or found.is_ready, _START_SECONDS)
-        _wait(lambda: not postmaster.leaves_a_living_number(data), _PREDECESSOR_SECONDS)
+        _wait(lambda: not postmaster.leaves_a_living_number(data), _BURIAL_SECONDS)
         postmaster.forget_reused_number(data)
 
     def _configure(self) -> None:
@@ -251,17 +257,23 @@ class EmbeddedServer:
             port = address.free_port()
             console.say(f"  port {current.port} is in use by another program; from now on it is {port}")
             current = replace(current, port=port)
-        owner = self._owner()
-        if not address.make_socket_folder(Path(current.socket_directory), owner):
-            current = replace(current, socket_directory=str(address.socket_folder(self.home)))
-            address.make_socket_folder(Path(current.socket_directory), owner)
-        state.write(self._home.state, current)
-
-        passwords = state.password_file_text(current, cluster.MASTER, current.master_password)
-        state.write_private(self._home.password_file, passwords)
+        folder = address.made_socket_folder(Path(current.socket_directory), self.home, self._owner())
+        current = replace(current, socket_directory=str(folder))
+        self._remember(current)
         state.write_public(self._home.access_rules, cluster.access_rules_text())
         text = cluster.configuration_text(self.home, self._home.data, current, self._configuration)
         state.write_public(self._home.configuration, text)
+
+    def _remove_distant_socket(self) -> None:
+        with contextlib.suppress(EmbeddedServerError):  # A damaged state does not say where it is.
+            folder = Path(self._state().socket_directory)
+            if address.is_distant(folder, self.home):
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _remember(self, current: state.State) -> None:
+        passwords = state.password_file_text(current, cluster.MASTER, current.master_password)
+        state.write_private(self._home.password_file, passwords)
+        state.write(self._home.state, current)
 
     def _stop(self) -> bool:
         found = postmaster.find(self._home.data)
