@@ -80,7 +80,7 @@ def target_connection(_target_session: Any) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def environment(_target_session: Any) -> str | None:
+def target_environment(_target_session: Any) -> str | None:
     """What shop.deployment says the target is; None where there is no such table or no right to read it."""
     try:
         with _target_session.cursor() as cursor:
@@ -94,13 +94,13 @@ def environment(_target_session: Any) -> str | None:
 
 @pytest.fixture(scope="session")
 def may_scratch(
-    request: pytest.FixtureRequest, target: Settings, environment: str | None, _target_session: Any
+    request: pytest.FixtureRequest, target: Settings, target_environment: str | None, _target_session: Any
 ) -> None:
     """Skips where no scratch database may be made."""
     if not request.config.getoption("--scratch"):
-        if environment == "production":
+        if target_environment == "production":
             pytest.skip("the database is production; --scratch makes scratch databases beside it all the same")
-        if environment is None and not target.embedded:
+        if target_environment is None and not target.embedded:
             pytest.skip("shop.deployment does not say that this is no production server; --scratch says so")
     with _target_session.cursor() as cursor:
         cursor.execute("SELECT session_user, rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = session_user")

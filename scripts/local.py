@@ -169,7 +169,9 @@ def _seed_if_empty(turn: int) -> None:
 def _verify() -> int:
     """Prints one line per invariant; returns the number of violations."""
     with console.step("verifying every invariant"):
-        rows = _query("SELECT invariant, examined, violations, example FROM api.verify_integrity() ORDER BY invariant")
+        rows = _query(
+            "SELECT invariant, examined, violations, example FROM api.verify_integrity() ORDER BY invariant"
+        )
     width = max(len(row[0]) for row in rows)
     for invariant, examined, violations, example in rows:
         verdict = f"VIOLATED {violations} times, e.g. {example}" if violations else "ok"

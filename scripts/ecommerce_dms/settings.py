@@ -150,13 +150,17 @@ def _refuse_two_servers(layer: Layer) -> None:
         clashing = [key for key in _SAID_BY_THE_URL if key in layer]
     elif "DB_SERVER" in layer:
         if layer["DB_SERVER"] != "embedded":
-            raise SettingsError(f"{layer.name('DB_SERVER')} is {layer['DB_SERVER']!r}; it can only be embedded.")
+            raise SettingsError(
+                f"{layer.name('DB_SERVER')} is {layer['DB_SERVER']!r}; it can only be embedded."
+            )
         named, reason = "DB_SERVER", "the embedded server knows its own"
         clashing = [key for key in layer.values if key not in _ALLOWED_WITH_EMBEDDED]
     else:
         return
     if clashing:
-        raise SettingsError(f"{layer.name(named)} contradicts {layer.names(clashing)}: {reason}. Keep one of them.")
+        raise SettingsError(
+            f"{layer.name(named)} contradicts {layer.names(clashing)}: {reason}. Keep one of them."
+        )
 
 
 def _refuse_moved_address(overrides: list[Layer], server: Layer) -> None:
@@ -288,5 +292,7 @@ def _auth(merged: Layer, server: Layer) -> str:
 def _missing(server: Layer, key: str) -> SettingsError:
     if server.came_from_url:
         part = {"DB_NAME": "database", "DB_USER": "user"}[key]
-        return SettingsError(f"{server.name('DATABASE_URL')} names no {part}: postgresql://user@host:port/database.")
+        return SettingsError(
+            f"{server.name('DATABASE_URL')} names no {part}: postgresql://user@host:port/database."
+        )
     return SettingsError(f"{server.name('DB_HOST')} is set without {server.label(key)}: give it beside it.")

@@ -38,7 +38,9 @@ def hostaddr(merged: Layer) -> str:
         for one in filter(None, value.split(",")):
             ipaddress.ip_address(one)
     except ValueError:
-        raise SettingsError(f"{name} is {value!r}: it must be an IP address (the name goes into DB_HOST).") from None
+        raise SettingsError(
+            f"{name} is {value!r}: it must be an IP address (the name goes into DB_HOST)."
+        ) from None
     return value
 
 
@@ -56,7 +58,9 @@ def auth(merged: Layer) -> str:
     value, name = merged["DB_AUTH"], merged.name("DB_AUTH")
     if value not in ("iam", "libpq"):
         # Not shown: what stands there by mistake may be a password.
-        raise SettingsError(f"{name} can be iam or libpq. A password goes into DB_PASSWORD, an ARN into DB_SECRET_ARN.")
+        raise SettingsError(
+            f"{name} can be iam or libpq. A password goes into DB_PASSWORD, an ARN into DB_SECRET_ARN."
+        )
     return value
 
 
@@ -114,5 +118,7 @@ def secret_arn(merged: Layer) -> str:
     value, name = merged.get("DB_SECRET_ARN", ""), merged.name("DB_SECRET_ARN")
     if value and not (value.startswith("arn:") and value.count(":") >= 6 and ":secretsmanager:" in value):
         # Not shown: what stands there by mistake may be the secret itself.
-        raise SettingsError(f"{name} is no ARN of Secrets Manager (arn:aws:secretsmanager:region:account:secret:name).")
+        raise SettingsError(
+            f"{name} is no ARN of Secrets Manager (arn:aws:secretsmanager:region:account:secret:name)."
+        )
     return value

@@ -161,6 +161,8 @@ def from_env_file(path: str | os.PathLike[str] | None) -> Layer:
 def _refuse_unknown(values: Mapping[str, str], origin: str) -> None:
     for key in values:
         if key.startswith("DB_") and key not in KEYS:
-            similar = difflib.get_close_matches(key, [known for known in KEYS if known.startswith("DB_")], n=1)
+            similar = difflib.get_close_matches(
+                key, [known for known in KEYS if known.startswith("DB_")], n=1
+            )
             hint = f"did you mean {similar[0]}?" if similar else f"known are {', '.join(KEYS)}."
             raise SettingsError(f"{key} ({origin}) is no setting: {hint}")

@@ -56,7 +56,7 @@ CHECKS = (
             UNION ALL
             SELECT format('%s looks personal and is not in pii_columns', c.name) FROM columns AS c
             WHERE c.bare_name ~ '^(contact_|buyer_)?(e?mail|email_digest|full_name|name|phone|address|recipient|company'
-                                '|line[12]|city|region|postal_code|ip_address|user_agent|password_hash|tax_number)$'
+                                '|line[12]|city|postal_code|ip_address|user_agent|password_hash|tax_number)$'
               AND c.attgenerated = '' AND c.table_name ~ '^(customer|login|account|address|order_address|orders$|invoice|payment)'
               AND NOT EXISTS (SELECT FROM shop.pii_columns AS p WHERE (p.table_name, p.column_name) = (c.table_name, c.bare_name))
         """),

@@ -23,22 +23,20 @@ def not_at_head(connection: Any) -> list[str]:
     ]
 
 
-def differences(actual: Fingerprint, fresh: Fingerprint | None) -> str | None:
-    """What to tell a reader when the database is not what schema.sql says; None when it is.
+def differences(actual: Fingerprint, fresh: Fingerprint | None) -> list[str]:
+    """What to tell a reader about a database whose fingerprint is not the one in schema.sql.
 
     `fresh` is the fingerprint of a database that was just upgraded; None where none can be made.
     """
-    committed = fingerprint.committed(SCHEMA_SQL)
-    if actual.digest == committed:
-        return None
     if fresh is None:
-        return (
-            "the database is not what schema/schema.sql says. To see where: upgrade an empty database and "
-            "compare it by pg_dump -s, or run this where a scratch database may be made (--scratch)"
-        )
-    stale = "" if fresh.digest == committed else "schema/schema.sql is stale: run scripts/dump_schema.py\n"
+        return [
+            "the database is not what schema/schema.sql says. To see where: pg_dump -s it and an upgraded empty one, "
+            "or run this where a scratch database may be made (--scratch)"
+        ]
     found = fingerprint.difference(fresh, actual)
-    return stale + "\n".join(["the migrations make it otherwise:", *found] if found else [])
+    if fresh.digest != fingerprint.committed(SCHEMA_SQL):
+        found.insert(0, "schema/schema.sql is not what the migrations make: run scripts/dump_schema.py")
+    return found
 
 
 CHECKS = (

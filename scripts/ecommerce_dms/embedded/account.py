@@ -103,7 +103,9 @@ def owner_of(path: Path) -> Account:
     """
     found = path.stat()
     if found.st_uid == 0:
-        raise EmbeddedServerError(f"{path} belongs to root, as whom PostgreSQL does not run: it was not made here.")
+        raise EmbeddedServerError(
+            f"{path} belongs to root, as whom PostgreSQL does not run: it was not made here."
+        )
     return Account(found.st_uid, found.st_gid)
 
 

@@ -154,7 +154,9 @@ def scram_verifier(password: str) -> str:
     salted = hashlib.pbkdf2_hmac("sha256", password.encode("ascii"), salt, iterations)
     client_key = hmac.digest(salted, b"Client Key", "sha256")
     server_key = hmac.digest(salted, b"Server Key", "sha256")
-    parts = (base64.b64encode(part).decode() for part in (salt, hashlib.sha256(client_key).digest(), server_key))
+    parts = (
+        base64.b64encode(part).decode() for part in (salt, hashlib.sha256(client_key).digest(), server_key)
+    )
     encoded_salt, stored_key, encoded_server_key = parts
     return f"SCRAM-SHA-256${iterations}:{encoded_salt}${stored_key}:{encoded_server_key}"
 

@@ -233,7 +233,9 @@ class EmbeddedServer:
 
     def _start_error(self, output: str) -> EmbeddedServerError:
         if disk_is_full(output):
-            return EmbeddedServerError(f"the disk of {self.home} is full: free some space and run this again.")
+            return EmbeddedServerError(
+                f"the disk of {self.home} is full: free some space and run this again."
+            )
         lines = [line.strip() for line in output.splitlines()]
         reasons = [line for line in lines if line and not line.startswith(_PG_CTL_WORDS)]
         return EmbeddedServerError(
@@ -287,7 +289,9 @@ class EmbeddedServer:
         return True
 
 
-def _runner(owner: account.Account | None, **fixed: object) -> Callable[..., subprocess.CompletedProcess[str]]:
+def _runner(
+    owner: account.Account | None, **fixed: object
+) -> Callable[..., subprocess.CompletedProcess[str]]:
     """A function that runs the server's programs as `owner`, in a clean environment."""
     identity = owner.process_arguments() if owner else {}
 
@@ -310,7 +314,8 @@ def _runner(owner: account.Account | None, **fixed: object) -> Callable[..., sub
         except PermissionError as error:
             user = owner.uid if owner else os.geteuid()
             raise EmbeddedServerError(
-                f"{arguments[0]} cannot be run as user {user}: {error.strerror}. Run this as an ordinary user."
+                f"{arguments[0]} cannot be run as user {user}: {error.strerror}. "
+                "Run this as an ordinary user."
             ) from None
 
     return run
