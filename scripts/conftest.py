@@ -6,6 +6,8 @@
     scratch              Settings of a fresh copy of it, for one test
     shared_scratch       Settings of a fresh copy of it, for the tests of one module, which clean up or roll back
     planted              the owner's connection to the module's copy; what a test does there is rolled back
+    filled_template      Settings of a scratch database with a small shop in it, rows in every table; do not connect
+    filled               Settings of a fresh copy of it, for one test
 
 Scratch databases are skipped, with the reason, where the user may create none, and beside a production database
 unless pytest is called with --scratch: they cost a production server time and space, though they touch no data.
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +28,8 @@ from ecommerce_dms.roles import OWNER
 from ecommerce_dms.scratch import scratch_database
 from ecommerce_dms.settings import Settings, load_settings
 from psycopg2 import errors
+
+SMALL_SHOP = Path(__file__).parents[1] / "schema" / "guards" / "small_shop.sql"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -144,3 +149,20 @@ def planted(shared_scratch: Settings) -> Iterator[Any]:
     with closing(connect(shared_scratch, role=OWNER)) as connection:
         yield connection
         connection.rollback()
+
+
+@pytest.fixture(scope="session")
+def filled_template(copy_of: Callable[[Settings], Any], scratch_template: Settings) -> Iterator[Settings]:
+    """A scratch database with the small shop, which was written with every guard on. To be copied only."""
+    with copy_of(scratch_template) as settings:
+        with closing(connect(settings, role=OWNER)) as connection:
+            connection.cursor().execute(SMALL_SHOP.read_text(encoding="utf-8"))
+            connection.commit()
+        yield settings
+
+
+@pytest.fixture
+def filled(copy_of: Callable[[Settings], Any], filled_template: Settings) -> Iterator[Settings]:
+    """A small shop for one test, which may do with it what it likes."""
+    with copy_of(filled_template) as settings:
+        yield settings

@@ -15,15 +15,20 @@ query must find: planted in a scratch database, it proves that the check can fai
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
 import pytest
 from ecommerce_dms import fingerprint
 from ecommerce_dms.connection import connect
-from ecommerce_dms.db_tests import data, drift, privileges, structure
-from ecommerce_dms.db_tests.check import Check
+from ecommerce_dms.db_tests import bad_writes, data, drift, privileges, structure
+from ecommerce_dms.db_tests.check import Check, rows
+from ecommerce_dms.roles import OWNER
+from ecommerce_dms.settings import Settings
+from models import metadata
 from psycopg2 import errors
+from sqlalchemy import Table
 
 ALL_CHECKS = [*drift.CHECKS, *structure.CHECKS, *privileges.CHECKS, *data.CHECKS]
 
@@ -74,6 +79,64 @@ class TestChecksHaveTeeth:
             cursor.execute("ALTER TABLE shop.coupons DROP CONSTRAINT ck_coupons_within_usage_limit")
         told = drift.differences(fingerprint.read(planted), fresh)
         assert "missing: constraint ck_coupons_within_usage_limit of shop.coupons" in "\n".join(told)
+
+
+@pytest.fixture(scope="module")
+def unguarded(copy_of: Callable[[Settings], Any], filled_template: Settings) -> Iterator[Any]:
+    """The owner's connection to a small shop whose triggers are off, so that its constraints alone answer.
+
+    One transaction for all tests, which end theirs at a savepoint; it is never committed.
+    """
+    with copy_of(filled_template) as settings, closing(connect(settings, role=OWNER)) as connection:
+        with connection.cursor() as cursor:
+            for table in metadata.sorted_tables:
+                cursor.execute(f"ALTER TABLE {table.fullname} DISABLE TRIGGER USER")
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        yield connection
+        connection.rollback()
+
+
+@pytest.fixture
+def unguarded_rows(unguarded: Any) -> Iterator[Any]:
+    """The same connection; what the test does is rolled back."""
+    with unguarded.cursor() as cursor:
+        cursor.execute("SAVEPOINT test")
+        yield unguarded
+        cursor.execute("ROLLBACK TO SAVEPOINT test")
+
+
+@pytest.mark.scratch
+class TestBadWrites:
+    """Each constraint refuses, by its own name, one write that breaks it."""
+
+    @pytest.mark.parametrize("constraint", bad_writes.constraints_of_models(), ids=str)
+    def test_constraint_refuses(self, constraint: bad_writes.Constraint, unguarded_rows: Any) -> None:
+        statement = bad_writes.attack(unguarded_rows, constraint)
+        error = bad_writes.refusal(unguarded_rows, constraint, statement)
+        assert error is not None, f"accepted: {statement}"
+        assert (error.pgcode, error.diag.constraint_name) == (constraint.sqlstate, constraint.name), error
+
+    @pytest.mark.parametrize("table", metadata.sorted_tables, ids=lambda table: table.name)
+    def test_not_null_refuses(self, table: Table, unguarded_rows: Any) -> None:
+        refuse(bad_writes.nullable_by_mistake(unguarded_rows, table))
+
+    def test_no_constraint_of_the_database_is_left_out(self, unguarded_rows: Any) -> None:
+        assert bad_writes.constraints_of_database(unguarded_rows) == bad_writes.constraints_of_models()
+
+    def test_no_bad_value_is_left_over(self) -> None:
+        assert bad_writes.stale_bad_values() == []
+
+    def test_every_table_has_rows(self, unguarded_rows: Any) -> None:
+        tables = [table.fullname for table in metadata.sorted_tables]
+        found = rows(unguarded_rows, " UNION ALL ".join(f"SELECT '{t}', count(*) FROM {t}" for t in tables))
+        assert [name for name, count in found if not count] == []
+
+    def test_a_write_is_accepted_once_its_constraint_is_gone(self, unguarded_rows: Any) -> None:
+        constraint = bad_writes.Constraint("orders", "ck_orders_total_adds_up")
+        statement = bad_writes.attack(unguarded_rows, constraint)
+        with unguarded_rows.cursor() as cursor:
+            cursor.execute("ALTER TABLE shop.orders DROP CONSTRAINT ck_orders_total_adds_up")
+        assert bad_writes.refusal(unguarded_rows, constraint, statement) is None
 
 
 def refuse(findings: list[str]) -> None:
