@@ -17,19 +17,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 from ecommerce_dms import migrations
 from ecommerce_dms.connection import connect
 from ecommerce_dms.console import UserError
+from ecommerce_dms.db_tests import small_shop
 from ecommerce_dms.roles import OWNER
 from ecommerce_dms.scratch import scratch_database
 from ecommerce_dms.settings import Settings, load_settings
 from psycopg2 import errors
-
-SMALL_SHOP = Path(__file__).parents[1] / "schema" / "guards" / "small_shop.sql"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -155,9 +153,7 @@ def planted(shared_scratch: Settings) -> Iterator[Any]:
 def filled_template(copy_of: Callable[[Settings], Any], scratch_template: Settings) -> Iterator[Settings]:
     """A scratch database with the small shop, which was written with every guard on. To be copied only."""
     with copy_of(scratch_template) as settings:
-        with closing(connect(settings, role=OWNER)) as connection:
-            connection.cursor().execute(SMALL_SHOP.read_text(encoding="utf-8"))
-            connection.commit()
+        small_shop.fill(settings)
         yield settings
 
 
