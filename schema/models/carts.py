@@ -62,7 +62,9 @@ class Coupon(Base):
     code: Mapped[str] = line_of_text("What the customer types, upper case; unique for ever.")
     description: Mapped[str] = line_of_text("What it is for, for staff.")
     kind: Mapped[str] = mapped_column(coupon_kind, nullable=False, comment="percent of the lines, or a fixed amount.")
-    rate: Mapped[Decimal | None] = mapped_column(RATE, comment="Fraction taken off, 0.100000 for a tenth; percent only.")
+    rate: Mapped[Decimal | None] = mapped_column(
+        RATE, comment="Fraction taken off, 0.100000 for a tenth; percent only."
+    )
     amount_minor: Mapped[int | None] = money("Amount taken off, in the minor unit; fixed only.", nullable=True)
     currency: Mapped[str | None] = line_of_text(
         "Currency of amount and minimum; NULL for a rate in any currency.", nullable=True

@@ -63,7 +63,9 @@ class TaxRate(Base):
     region: Mapped[str] = line_of_text("Region within it as in addresses; empty: the whole country.", default="")
     tax_class: Mapped[str] = line_of_text("Class of goods it applies to.")
     jurisdiction: Mapped[str] = line_of_text("Who levies it, as printed on invoices, such as 'VAT IE'.")
-    rate: Mapped[Decimal] = mapped_column(RATE, nullable=False, comment="Fraction: 0.230000 where the tax is 23 percent.")
+    rate: Mapped[Decimal] = mapped_column(
+        RATE, nullable=False, comment="Fraction: 0.230000 where the tax is 23 percent."
+    )
     valid_from: Mapped[dt.datetime] = moment("The moment from which it holds, until the next one's.", now=True)
 
 
