@@ -99,8 +99,10 @@ CHECKS = (
     Check(
         "the tables and columns are those of the models",
         tables_and_columns_unlike_models,
-        fault="CREATE TABLE shop.strays (stray_id bigint)",
-        names="shop.strays.stray_id stands in no model",
+        faults={
+            "shop.strays.stray_id stands in no model": "CREATE TABLE shop.strays (stray_id bigint)",
+            "shop.coupons.description is missing in the database": "ALTER TABLE shop.coupons RENAME description TO descr",
+        },
     ),
     Check(
         "every table has a primary key",
@@ -108,8 +110,7 @@ CHECKS = (
             SELECT format('%s has no primary key', name) FROM tables
             WHERE NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = tables.oid AND contype = 'p')
         """),
-        fault="ALTER TABLE shop.pii_columns DROP CONSTRAINT pk_pii_columns",
-        names="shop.pii_columns",
+        faults={"shop.pii_columns": "ALTER TABLE shop.pii_columns DROP CONSTRAINT pk_pii_columns"},
     ),
     Check(
         "every schema, table, view, column, type and function has a comment",
@@ -132,14 +133,22 @@ CHECKS = (
             UNION ALL
             SELECT format('function %s has no comment', name) FROM functions WHERE obj_description(oid, 'pg_proc') IS NULL
         """),
-        fault="COMMENT ON COLUMN shop.orders.total_minor IS NULL",
-        names="column shop.orders.total_minor",
+        faults={
+            "column shop.orders.total_minor": "COMMENT ON COLUMN shop.orders.total_minor IS NULL",
+            "schema api has no comment": "COMMENT ON SCHEMA api IS NULL",
+            "table shop.orders has no comment": "COMMENT ON TABLE shop.orders IS NULL",
+            "view api.nothing has no comment": "CREATE VIEW api.nothing AS SELECT 1 AS one",
+            "type shop.cart_status has no comment": "COMMENT ON TYPE shop.cart_status IS NULL",
+            "function shop.refuse() has no comment": "COMMENT ON FUNCTION shop.refuse() IS NULL",
+        },
     ),
     Check(
         "every moment is a timestamptz",
         query("SELECT format('%s is %s', name, type) FROM columns WHERE typcategory = 'D' AND type <> 'timestamptz'"),
-        fault="ALTER TABLE shop.warehouses ADD opened_at timestamp",
-        names="shop.warehouses.opened_at is timestamp",
+        faults={
+            "shop.warehouses.opened_at is timestamp": "ALTER TABLE shop.warehouses ADD opened_at timestamp",
+            "shop.warehouses.closes_at is date": "ALTER TABLE shop.warehouses ADD closes_at date",
+        },
     ),
     Check(
         "no column, parameter or result is a float, of type money, or text cut to a length",
@@ -151,16 +160,19 @@ CHECKS = (
             FROM functions AS f, unnest(f.proargtypes || coalesce(f.proallargtypes, '{}') || f.prorettype) AS used
             WHERE used IN ('float4'::regtype, 'float8'::regtype, 'money'::regtype, 'varchar'::regtype, 'bpchar'::regtype)
         """),
-        fault="ALTER TABLE shop.products ADD short_name varchar(30)",
-        names="shop.products.short_name is character varying",
+        faults={
+            "shop.products.short_name is character varying": "ALTER TABLE shop.products ADD short_name varchar(30)",
+            "shop.products.score is real": "ALTER TABLE shop.products ADD score float4",
+            "shop.products.price is money": "ALTER TABLE shop.products ADD price money",
+            "api.half(bigint) takes or returns double precision": "CREATE FUNCTION api.half(bigint) RETURNS float8 LANGUAGE sql RETURN $1 / 2.0::float8",
+        },
     ),
     Check(
         "every numeric column says its precision",
         query(
             "SELECT format('%s is numeric without precision', name) FROM columns WHERE type = 'numeric' AND atttypmod = -1"
         ),
-        fault="ALTER TABLE shop.tax_rates ALTER rate TYPE numeric",
-        names="shop.tax_rates.rate",
+        faults={"shop.tax_rates.rate": "ALTER TABLE shop.tax_rates ALTER rate TYPE numeric"},
     ),
     Check(
         "money is bigint in columns that end in _minor, and nothing else is called so",
@@ -172,14 +184,17 @@ CHECKS = (
             WHERE typcategory = 'N' AND bare_name NOT LIKE '%\_minor'
               AND bare_name ~ '(^|_)(amount|price|cost|fee|total|subtotal|discount|balance|tax|money)$'
         """),
-        fault="ALTER TABLE shop.orders ADD handling_fee integer",
-        names="shop.orders.handling_fee sounds like money",
+        faults={
+            "shop.orders.handling_fee sounds like money": "ALTER TABLE shop.orders ADD handling_fee integer",
+            "shop.orders.tip_minor is int4, not bigint": "ALTER TABLE shop.orders ADD tip_minor integer",
+        },
     ),
     Check(
         "generated columns are stored",
         query("SELECT format('%s is computed at each reading', name) FROM columns WHERE attgenerated = 'v'"),
-        fault="ALTER TABLE shop.orders ADD due_minor bigint GENERATED ALWAYS AS (total_minor - captured_minor) VIRTUAL",
-        names="shop.orders.due_minor",
+        faults={
+            "shop.orders.due_minor": "ALTER TABLE shop.orders ADD due_minor bigint GENERATED ALWAYS AS (total_minor - captured_minor) VIRTUAL"
+        },
     ),
     Check(
         "keys that the server gives are identities that nobody can override in passing",
@@ -190,8 +205,10 @@ CHECKS = (
             FROM columns AS c JOIN pg_attrdef AS d ON d.adrelid = c.table_oid AND d.adnum = c.attnum
             WHERE pg_get_expr(d.adbin, d.adrelid) LIKE '%nextval(%'
         """),
-        fault="ALTER TABLE shop.coupons ALTER coupon_id SET GENERATED BY DEFAULT",
-        names="shop.coupons.coupon_id",
+        faults={
+            "shop.coupons.coupon_id": "ALTER TABLE shop.coupons ALTER coupon_id SET GENERATED BY DEFAULT",
+            "shop.strays.stray_id takes its numbers from a sequence by a default": "CREATE TABLE shop.strays (stray_id bigserial)",
+        },
     ),
     Check(
         "no sequence has used half of its numbers",
@@ -200,11 +217,12 @@ CHECKS = (
             WHERE schemaname IN ('shop', 'api') AND last_value > max_value / 2
         """),
         # RESTART gives the sequence a new file, so that setval is rolled back with it.
-        fault="""
+        faults={
+            "shop.coupons_coupon_id_seq is at 9000000000000000000": """
             ALTER TABLE shop.coupons ALTER coupon_id RESTART;
             SELECT setval('shop.coupons_coupon_id_seq', 9000000000000000000)
-        """,
-        names="shop.coupons_coupon_id_seq is at 9000000000000000000",
+        """
+        },
     ),
     Check(
         "names are lower case, shorter than the server's limit, and follow the convention",
@@ -245,8 +263,14 @@ CHECKS = (
             FROM pg_trigger AS g JOIN tables AS t ON t.oid = g.tgrelid
             WHERE NOT g.tgisinternal AND NOT starts_with(g.tgname, t.bare_name || '_')
         """),
-        fault="ALTER TABLE shop.addresses RENAME CONSTRAINT fk_addresses_country TO fk_addresses_land",
-        names="fk_addresses_land of shop.addresses should be called fk_addresses_country",
+        faults={
+            "fk_addresses_land of shop.addresses should be called fk_addresses_country": "ALTER TABLE shop.addresses RENAME CONSTRAINT fk_addresses_country TO fk_addresses_land",
+            'shop."Strays" is no plain name': 'CREATE TABLE shop."Strays" (stray_id bigint)',
+            "may have been cut at 63 bytes": f"ALTER TABLE shop.coupons ADD CONSTRAINT ck_coupons_{'x' * 80} CHECK (true)",
+            "is_short of shop.coupons should begin with ck_coupons": "ALTER TABLE shop.coupons ADD CONSTRAINT is_short CHECK (true)",
+            "index coupons_kind of shop.coupons should begin with ix_coupons_": "CREATE INDEX coupons_kind ON shop.coupons (kind)",
+            "trigger stray of shop.coupons should begin with coupons_": "CREATE TRIGGER stray BEFORE INSERT ON shop.coupons EXECUTE FUNCTION shop.refuse()",
+        },
     ),
     Check(
         "every foreign key is served by an index, or says why not",
@@ -266,8 +290,15 @@ CHECKS = (
                              SELECT format('(%I IS NOT NULL)', attname) FROM pg_attribute
                              WHERE attrelid = t.oid AND attnum = ANY (o.conkey))))
         """),
-        fault="DROP INDEX shop.ix_addresses_customer_id",
-        names="fk_addresses_customer_id of shop.addresses",
+        faults={
+            "fk_addresses_customer_id of shop.addresses": "DROP INDEX shop.ix_addresses_customer_id",
+            # An index that leaves out rows with a key serves no key.
+            "fk_stock_levels_warehouse_id of shop.stock_levels": """
+        DROP INDEX shop.ix_stock_levels_warehouse_id;
+        CREATE INDEX ix_stock_levels_warehouse_id ON shop.stock_levels (warehouse_id) WHERE on_hand > 0
+    """,
+            "fk_warehouses_country of shop.warehouses": "COMMENT ON CONSTRAINT fk_warehouses_country ON shop.warehouses IS 'No index: '",
+        },
     ),
     Check(
         "no foreign key deletes or changes rows that refer",
@@ -276,11 +307,12 @@ CHECKS = (
             FROM pg_constraint AS o JOIN tables AS t ON t.oid = o.conrelid
             WHERE o.contype = 'f' AND (o.confdeltype <> 'r' OR o.confupdtype NOT IN ('a', 'r'))
         """),
-        fault="""
+        faults={
+            "fk_addresses_country of shop.addresses": """
             ALTER TABLE shop.addresses DROP CONSTRAINT fk_addresses_country, ADD CONSTRAINT fk_addresses_country
                 FOREIGN KEY (country) REFERENCES shop.countries ON DELETE CASCADE
-        """,
-        names="fk_addresses_country of shop.addresses",
+        """
+        },
     ),
     Check(
         "every constraint is enforced and validated",
@@ -290,8 +322,10 @@ CHECKS = (
             FROM pg_constraint
             WHERE connamespace IN ('shop'::regnamespace, 'api'::regnamespace) AND NOT (convalidated AND conenforced)
         """),
-        fault="ALTER TABLE shop.coupons ADD CONSTRAINT ck_coupons_code_short CHECK (char_length(code) < 30) NOT VALID",
-        names="ck_coupons_code_short of shop.coupons is NOT VALID",
+        faults={
+            "ck_coupons_code_short of shop.coupons is NOT VALID": "ALTER TABLE shop.coupons ADD CONSTRAINT ck_coupons_code_short CHECK (char_length(code) < 30) NOT VALID",
+            "ck_coupons_code_short of shop.coupons is NOT ENFORCED": "ALTER TABLE shop.coupons ADD CONSTRAINT ck_coupons_code_short CHECK (char_length(code) < 30) NOT ENFORCED",
+        },
     ),
     Check(
         "every index is valid",
@@ -300,12 +334,13 @@ CHECKS = (
             FROM pg_index AS i JOIN tables AS t ON t.oid = i.indrelid WHERE NOT (i.indisvalid AND i.indisready)
         """),
         # On the parent alone it stays invalid, as one that CONCURRENTLY did not finish.
-        fault="""
+        faults={
+            "shop.ix_strays_stray_id is invalid": """
             CREATE TABLE shop.strays (stray_id bigint) PARTITION BY RANGE (stray_id);
             CREATE TABLE shop.strays_below_9 PARTITION OF shop.strays FOR VALUES FROM (0) TO (9);
             CREATE INDEX ix_strays_stray_id ON ONLY shop.strays (stray_id)
-        """,
-        names="shop.ix_strays_stray_id is invalid",
+        """
+        },
     ),
     Check(
         "every trigger fires, those behind foreign keys too",
@@ -313,8 +348,7 @@ CHECKS = (
             SELECT format('trigger %s of %s is switched off or bound to replication', g.tgname, t.name)
             FROM pg_trigger AS g JOIN tables AS t ON t.oid = g.tgrelid WHERE g.tgenabled <> 'O'
         """),
-        fault="ALTER TABLE shop.orders DISABLE TRIGGER orders_are_kept",
-        names="trigger orders_are_kept of shop.orders",
+        faults={"trigger orders_are_kept of shop.orders": "ALTER TABLE shop.orders DISABLE TRIGGER orders_are_kept"},
     ),
     Check(
         "every table refuses TRUNCATE",
@@ -325,14 +359,22 @@ CHECKS = (
                 -- 32: fires for TRUNCATE, 2: before it.
                 WHERE tgrelid = tables.oid AND tgtype & 34 = 34 AND tgfoid = to_regproc('shop.refuse') AND tgqual IS NULL)
         """),
-        fault="DROP TRIGGER countries_refuse_truncate ON shop.countries",
-        names="shop.countries can be truncated",
+        faults={
+            "shop.countries can be truncated": "DROP TRIGGER countries_refuse_truncate ON shop.countries",
+            "shop.strays can be truncated": "CREATE TABLE shop.strays (stray_id bigint)",
+        },
     ),
     Check(
         "every column beside immutable ones is immutable too, kept by trigger, or mutable for a reason",
         unexplained_mutable_columns,
-        fault="ALTER TABLE shop.orders ADD gift_message text",
-        names="orders.gift_message can be changed",
+        faults={
+            "orders.gift_message can be changed": "ALTER TABLE shop.orders ADD gift_message text",
+            "payments.method can be changed": """
+        CREATE OR REPLACE TRIGGER payments_facts_are_immutable BEFORE UPDATE OF payment_id ON shop.payments
+            EXECUTE FUNCTION shop.refuse()
+    """,
+            "orders.tax_number stands in MUTABLE and cannot be changed": "ALTER TABLE shop.orders DROP tax_number CASCADE",
+        },
     ),
     Check(
         "functions see the schemas they were written for, whatever the caller's search_path",
@@ -340,8 +382,7 @@ CHECKS = (
             SELECT format('%s has %s', name, coalesce(array_to_string(proconfig, ' '), 'no settings')) FROM functions
             WHERE prokind <> 'a' AND NOT coalesce(proconfig @> ARRAY['search_path=pg_catalog, shop, pg_temp'], false)
         """),
-        fault="ALTER FUNCTION shop.refuse() SET search_path = shop",
-        names="shop.refuse() has search_path=shop",
+        faults={"shop.refuse() has search_path=shop": "ALTER FUNCTION shop.refuse() SET search_path = shop"},
     ),
     Check(
         "tables with counters leave room on each page for the new versions of their rows",
@@ -353,8 +394,9 @@ CHECKS = (
                               WHERE option_name = 'fillfactor' AND option_value::int < 100)
             GROUP BY t.oid, t.name
         """),
-        fault="ALTER TABLE shop.stock_levels RESET (fillfactor)",
-        names="shop.stock_levels has counters (on_hand, reserved)",
+        faults={
+            "shop.stock_levels has counters (on_hand, reserved)": "ALTER TABLE shop.stock_levels RESET (fillfactor)"
+        },
     ),
     Check(
         "no index holds a column that triggers keep, nor what is computed from it: each update would write it anew",
@@ -371,7 +413,9 @@ CHECKS = (
             WHERE c.comment LIKE '%Kept by trigger.%' AND c.attnum IN (d.refobjsubid, e.refobjsubid)
               AND NOT c.table_name || '.' || c.bare_name = ANY (ARRAY{list(INDEXED_AND_KEPT)})
         """),
-        fault="CREATE INDEX ix_orders_payment_status ON shop.orders (payment_status)",
-        names="shop.ix_orders_payment_status of orders depends on captured_minor",
+        faults={
+            "shop.ix_orders_payment_status of orders depends on captured_minor": "CREATE INDEX ix_orders_payment_status ON shop.orders (payment_status)",
+            "shop.ix_coupons_unused of coupons depends on times_used": "CREATE INDEX ix_coupons_unused ON shop.coupons (code) WHERE times_used = 0",
+        },
     ),
 )
