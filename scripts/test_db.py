@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 from ecommerce_dms import fingerprint
 from ecommerce_dms.connection import connect
-from ecommerce_dms.db_tests import bad_writes, data, drift, privileges, structure
+from ecommerce_dms.db_tests import bad_writes, columns, data, drift, keys, names, privileges, triggers
 from ecommerce_dms.db_tests.check import Check, rows
 from ecommerce_dms.roles import OWNER
 from ecommerce_dms.settings import Settings
@@ -30,12 +30,16 @@ from models import metadata
 from psycopg2 import errors
 from sqlalchemy import Table
 
-ALL_CHECKS = [*drift.CHECKS, *structure.CHECKS, *privileges.CHECKS, *data.CHECKS]
+STRUCTURE = [*columns.CHECKS, *names.CHECKS, *keys.CHECKS, *triggers.CHECKS]
+ALL_CHECKS = [*drift.CHECKS, *STRUCTURE, *privileges.CHECKS, *data.CHECKS]
 
 
 @pytest.mark.target
 class TestTarget:
     """What must hold of the configured database; nothing is written to it."""
+
+    def test_the_connection_cannot_write(self, target_connection: Any) -> None:
+        assert rows(target_connection, "SHOW transaction_read_only") == [("on",)]
 
     @pytest.mark.parametrize("check", drift.CHECKS, ids=str)
     def test_revision(self, check: Check, target_connection: Any) -> None:
@@ -46,7 +50,7 @@ class TestTarget:
         if actual.digest != fingerprint.committed(drift.SCHEMA_SQL):
             refuse(drift.differences(actual, fresh_fingerprint(request)))
 
-    @pytest.mark.parametrize("check", structure.CHECKS, ids=str)
+    @pytest.mark.parametrize("check", STRUCTURE, ids=str)
     def test_structure(self, check: Check, target_connection: Any) -> None:
         refuse(findings(check, target_connection))
 

@@ -54,13 +54,15 @@ CHECKS = (
         query("""
             SELECT format('pii_columns lists %s.%s, which does not exist', p.table_name, p.column_name)
             FROM shop.pii_columns AS p
-            WHERE NOT EXISTS (SELECT FROM columns AS c WHERE (c.table_name, c.bare_name) = (p.table_name, p.column_name))
+            WHERE NOT EXISTS (
+                SELECT FROM columns AS c WHERE (c.table_name, c.bare_name) = (p.table_name, p.column_name))
             UNION ALL
             SELECT format('%s looks personal and is not in pii_columns', c.name) FROM columns AS c
             WHERE c.bare_name ~ '^(contact_|buyer_)?(e?mail|email_digest|full_name|name|phone|address|recipient|company'
                                 '|line[12]|city|postal_code|ip_address|user_agent|password_hash|tax_number)$'
-              AND c.attgenerated = '' AND c.table_name ~ '^(customer|login|account|address|order_address|orders$|invoice|payment)'
-              AND NOT EXISTS (SELECT FROM shop.pii_columns AS p WHERE (p.table_name, p.column_name) = (c.table_name, c.bare_name))
+              AND c.table_name ~ '^(customer|login|account|address|order_address|orders$|invoice|payment)'
+              AND c.attgenerated = '' AND NOT EXISTS (
+                SELECT FROM shop.pii_columns AS p WHERE (p.table_name, p.column_name) = (c.table_name, c.bare_name))
         """),
         faults={
             "shop.customers.contact_phone looks personal": "ALTER TABLE shop.customers RENAME phone TO contact_phone",
