@@ -66,10 +66,9 @@ CHECKS = (
         """),
         faults={
             "shop.customers.contact_phone looks personal": "ALTER TABLE shop.customers RENAME phone TO contact_phone",
-            "pii_columns lists orders.nickname": """
-        INSERT INTO shop.pii_columns (table_name, column_name, erase, reason)
-        VALUES ('orders', 'nickname', 'now', 'There is no such column.')
-    """,
+            "pii_columns lists customers.full_name, which does not exist": """
+                ALTER TABLE shop.customers RENAME full_name TO called
+            """,
         },
     ),
 )
