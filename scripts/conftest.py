@@ -37,12 +37,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--scratch", action="store_true", help="make scratch databases on a production server too")
 
 
-def pytest_report_header() -> str:
-    """Says which server the checks of test_db.py are about."""
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """The first line, with -q too: which server the checks of test_db.py are about."""
     try:
-        return f"server: {load_settings().describe()}"
+        server = load_settings().describe()
     except UserError as error:
-        return f"server: none. {error}"
+        server = f"none. {error}"
+    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+    if terminal:
+        terminal.write_line(f"server of test_db.py: {server}")
 
 
 @contextmanager

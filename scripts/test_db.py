@@ -130,8 +130,8 @@ class TestBadWrites:
     def test_not_null_refuses(self, table: Table, unguarded_rows: Any) -> None:
         refuse(bad_writes.nullable_by_mistake(unguarded_rows, table))
 
-    def test_no_constraint_of_the_database_is_left_out(self, unguarded_rows: Any) -> None:
-        assert bad_writes.constraints_of_database(unguarded_rows) == bad_writes.constraints_of_models()
+    def test_no_constraint_of_the_database_is_left_out(self, planted: Any) -> None:
+        assert bad_writes.constraints_of_database(planted) == bad_writes.constraints_of_models()
 
     def test_no_bad_value_is_left_over(self) -> None:
         assert bad_writes.stale_bad_values() == []
