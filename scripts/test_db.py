@@ -93,7 +93,7 @@ class TestChecksHaveTeeth:
 
 @pytest.fixture(scope="module")
 def unguarded(copy_of: Callable[[Settings], Any], filled_template: Settings) -> Iterator[Any]:
-    """The owner's connection to a small shop whose triggers are off, so that its constraints alone answer.
+    """The owner's connection to a sample shop whose triggers are off, so that its constraints alone answer.
 
     One transaction for all tests, which end theirs at a savepoint; it is never committed.
     """
