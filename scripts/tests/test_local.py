@@ -223,6 +223,8 @@ def children(pid: int) -> list[int]:
 def test_interrupted_it_says_so_without_a_traceback(local: Local, step: str) -> None:
     process = local.start()
     read_until(process, step)
+    if step == "upgrading the schema":
+        until(lambda: children(process.pid), "Alembic")
     os.killpg(process.pid, signal.SIGINT)  # What the terminal does.
     said = process.communicate(timeout=TIMEOUT)[1]
     assert process.returncode == 130
