@@ -414,6 +414,11 @@ def test_the_folder_follows_the_conventions(monkeypatch: pytest.MonkeyPatch) -> 
     assert home.default_directory() == Path("/state/ecommerce-dms")
     monkeypatch.setenv("ECOMMERCE_DMS_HOME", "~/shop")
     assert home.default_directory() == Path("/home/me/shop")
+    monkeypatch.setenv("ECOMMERCE_DMS_HOME", "shop")
+    with pytest.raises(
+        EmbeddedServerError, match="ECOMMERCE_DMS_HOME is 'shop': it must be an absolute path"
+    ):
+        home.default_directory()
     monkeypatch.delenv("ECOMMERCE_DMS_HOME")
     monkeypatch.setattr(sys, "platform", "darwin")
     assert home.default_directory() == Path("/home/me/Library/Application Support/ecommerce-dms")

@@ -257,6 +257,7 @@ def test_status_makes_nothing(local: Local) -> None:
 def test_psql_gets_its_arguments_and_gives_its_exit_code(running: Local) -> None:
     assert running.run("psql", "-Atc", "SELECT current_user").stdout == "shop_master\n"
     assert running.run("psql", "-v", "ON_ERROR_STOP=1", "-c", "SELECT 1/0").returncode == 1
+    assert running.run("psql", "-Atc", "SELECT 1", PGSSLMODE="verify-full", PGPORT="1").stdout == "1\n"
     assert "psql is the PostgreSQL interactive terminal" in running.run("psql", "--help").stdout
 
 
@@ -402,6 +403,12 @@ def test_on_a_fresh_machine_an_ordinary_user_installs_all_of_it(
     again = local.run("psql", "-Atc", "SELECT 1")
     assert again.stdout == "1\n"
     assert "installing" not in again.stderr
+
+    [package] = (clone / ".venv/lib").glob("python*/site-packages/tqdm-*.dist-info")
+    shutil.rmtree(package)
+    mended = local.run("psql", "-Atc", "SELECT 1")
+    assert mended.stdout == "1\n", mended.stderr
+    assert package.exists()
     if user:
         # Root runs this: what differs for ordinary users is tested as one of them. Being killed does not.
         tests = [str(clone / f"scripts/tests/test_{name}.py") for name in ("embedded", "settings")]
