@@ -401,9 +401,7 @@ def test_the_folder_follows_the_conventions(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("ECOMMERCE_DMS_HOME", "~/shop")
     assert home.default_directory() == Path("/home/me/shop")
     monkeypatch.setenv("ECOMMERCE_DMS_HOME", "shop")
-    with pytest.raises(
-        EmbeddedServerError, match="ECOMMERCE_DMS_HOME is 'shop': it must be an absolute path"
-    ):
+    with pytest.raises(EmbeddedServerError, match="ECOMMERCE_DMS_HOME is 'shop': it must be an absolute path"):
         home.default_directory()
     monkeypatch.delenv("ECOMMERCE_DMS_HOME")
     monkeypatch.setattr(sys, "platform", "darwin")

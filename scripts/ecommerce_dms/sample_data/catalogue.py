@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from itertools import product as combinations
 
 from ecommerce_dms.sample_data import assortment, integration, markets
+from ecommerce_dms.sample_data.plan import Plan
 from ecommerce_dms.sample_data.pools import Pools
 from ecommerce_dms.sample_data.randomness import days_later, hours_later
-from ecommerce_dms.sample_data.plan import Plan
 from ecommerce_dms.sample_data.timeline import Batch, Timeline
 
 _OPENING = dt.timedelta(days=60)
