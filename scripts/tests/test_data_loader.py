@@ -27,7 +27,6 @@ from ecommerce_dms.sample_data import accounts, sizes
 from ecommerce_dms.sample_data.tables import COLUMNS, REFERENCE
 from ecommerce_dms.scratch import scratch_database
 from ecommerce_dms.settings import Settings
-
 from tests.conftest import as_environment, until
 
 LOADER = Path(__file__).parents[1] / "data_loader.py"
