@@ -54,9 +54,6 @@ CARTS_MERGED_AT_LOGIN = 6
 ABANDONED_CARTS_PER_ORDER = 0.5
 ABANDONED_BY_CUSTOMERS = 20
 
-# A business with tax number in so many customers, and one that is exempt (United States, Canada).
-BUSINESS_EVERY = 20
-
 # What is older is purged: log-ins and sessions whole, events of the outbox down to the last one of each order.
 LOGIN_RETENTION = dt.timedelta(days=60)
 OUTBOX_RETENTION = dt.timedelta(days=14)
