@@ -29,6 +29,9 @@ from ecommerce_dms.scratch import scratch_database
 from ecommerce_dms.settings import Settings, load_settings
 from psycopg2 import errors
 
+# search_path: so that names are printed with their schema, whatever the database or the user has set.
+_READ_ONLY = {"default_transaction_read_only": "on", "search_path": "pg_catalog"}
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--scratch", action="store_true", help="make scratch databases on a production server too")
@@ -63,11 +66,10 @@ def target() -> Settings:
 @pytest.fixture(scope="session")
 def _target_session(target: Settings) -> Iterator[Any]:
     with _explained():
-        connection = connect(target, options={"default_transaction_read_only": "on"})
+        connection = connect(target, options=_READ_ONLY)
     with closing(connection):
         with connection.cursor() as cursor:
-            # Data are the owner's to read. Who may not become the owner checks the catalogue, and fails by name
-            # where data are needed and not granted.
+            # Data are the owner's to read. Who may not become the owner checks the catalogue.
             cursor.execute("SELECT pg_has_role(oid, 'SET') FROM pg_roles WHERE rolname = %s", (OWNER,))
             if cursor.fetchone() == (True,):
                 cursor.execute(f"SET ROLE {OWNER}")
@@ -75,8 +77,19 @@ def _target_session(target: Settings) -> Iterator[Any]:
         yield connection
 
 
+@pytest.fixture(scope="session")
+def _schema_of_target(target: Settings, _target_session: Any) -> None:
+    """Fails what reads the schema, with the way out, where there is none yet."""
+    with _target_session.cursor() as cursor:
+        cursor.execute("SELECT to_regnamespace('shop') IS NOT NULL AND to_regnamespace('api') IS NOT NULL")
+        (there,) = cursor.fetchone()
+    _target_session.rollback()
+    if not there:
+        pytest.fail(f"{target.describe()} holds no shop yet: cd schema && alembic upgrade head", pytrace=False)
+
+
 @pytest.fixture
-def target_connection(_target_session: Any) -> Iterator[Any]:
+def target_connection(_target_session: Any, _schema_of_target: None) -> Iterator[Any]:
     """A connection to the target that refuses to write, in a transaction that ends with the test."""
     yield _target_session
     _target_session.rollback()
@@ -144,7 +157,7 @@ def shared_scratch(copy_of: Callable[[Settings], Any], scratch_template: Setting
 @pytest.fixture
 def planted(shared_scratch: Settings) -> Iterator[Any]:
     """The owner's connection to the module's scratch database; what the test does is rolled back."""
-    with closing(connect(shared_scratch, role=OWNER)) as connection:
+    with closing(connect(shared_scratch, role=OWNER, options={"search_path": "pg_catalog"})) as connection:
         yield connection
         connection.rollback()
 

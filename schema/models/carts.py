@@ -13,6 +13,7 @@ from models.base import (
     RATE,
     Base,
     Mapped,
+    amount_limit,
     enum_type,
     identity_key,
     length_check,
@@ -43,7 +44,9 @@ class Coupon(Base):
             " END",
             name="value_fits_kind",
         ),
+        amount_limit("amount_minor"),
         not_negative("minimum_subtotal_minor"),
+        amount_limit("minimum_subtotal_minor"),
         CheckConstraint("minimum_subtotal_minor = 0 OR currency IS NOT NULL", name="minimum_has_currency"),
         CheckConstraint("ends_at > starts_at", name="ends_after_start"),
         CheckConstraint("usage_limit > 0", name="usage_limit_positive"),
@@ -133,7 +136,10 @@ class Cart(Base):
         comment="The cart this one was merged into at log-in."
     )
     version: Mapped[int] = mapped_column(
-        BigInteger, nullable=False, server_default=text("1"), comment="Raised by each change of its content."
+        BigInteger,
+        nullable=False,
+        server_default=text("1"),
+        comment="Raised by each change of its lines. Kept by trigger.",
     )
     created_at: Mapped[dt.datetime] = moment("When it was created.", now=True)
     updated_at: Mapped[dt.datetime] = moment("When it last changed. Kept by trigger.", now=True)

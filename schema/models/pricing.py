@@ -12,6 +12,7 @@ from models.base import (
     RATE,
     Base,
     Mapped,
+    amount_limit,
     identity_key,
     length_check,
     line_of_text,
@@ -101,7 +102,9 @@ class ShippingRate(Base):
     __tablename__ = "shipping_rates"
     __table_args__ = (
         not_negative("minimum_subtotal_minor"),
+        amount_limit("minimum_subtotal_minor"),
         not_negative("price_minor"),
+        amount_limit("price_minor"),
         reference("shipping_method_id", "shipping_methods"),
         reference("country", "countries", "code"),
         reference("currency", "currencies", "code"),

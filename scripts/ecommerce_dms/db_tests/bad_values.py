@@ -10,6 +10,7 @@ from __future__ import annotations
 BY_ENDING = {
     "_length": "repeat('x', 20001)",
     "_not_negative": "-1",
+    "_limit": "1000000000001",
     "_positive": "0",
     "_not_zero": "0",
     "_is_uuidv7": "gen_random_uuid()",
@@ -82,6 +83,7 @@ BY_NAME = {
     "order_items": {
         "allocated_within_open": "allocated_quantity = quantity, cancelled_quantity = 1",
         "discount_within_subtotal": "discount_minor = subtotal_minor + 1, total_minor = total_minor + discount_minor - subtotal_minor - 1",
+        "included_tax_within_price": "prices_include_tax = true, tax_minor = subtotal_minor - discount_minor + 1",
         "line_number_range": "line_number = 201",
         "quantity_range": "quantity = 0",
         "returned_within_shipped": "returned_quantity = shipped_quantity + 1",
@@ -99,9 +101,9 @@ BY_NAME = {
         "cancelled_within_total": "cancelled_minor = total_minor + 1",
         "captured_within_authorized": "captured_minor = authorized_minor + 1",
         "completed_is_fulfilled": "status = 'completed', shipped_units = 0, cancelled_units = 0, authorized_minor = total_minor",
-        "confirmed_is_covered": "status = 'confirmed', authorized_minor = total_minor - cancelled_minor - 1",
         "discount_within_subtotal": "discount_minor = subtotal_minor + 1",
         "ended_is_cancelled": "status = 'cancelled', cancelled_units = 0",
+        "exempt_pays_no_tax": "is_tax_exempt = true, tax_minor = 1",
         "expires_after_placed": "expires_at = placed_at",
         "intended_within_total": "intended_minor = total_minor + 1",
         "line_count_range": "line_count = 0",
@@ -153,6 +155,9 @@ BY_NAME = {
         "restocked_somewhere": "received_at = now(), restocked_quantity = 1, written_off_quantity = 0, warehouse_id = NULL",
     },
     "returns": {
+        "cancelled_is_unreceived": "status = 'cancelled', received_count = 1, received_at = NULL",
+        "received_is_complete": "status = 'received', received_count = item_count - 1, received_at = requested_at",
+        "received_within_items": "received_count = item_count + 1",
         "received_after_requested": "status = 'received', received_at = requested_at - interval '1 second'",
         "received_at_matches_status": "status = 'received', received_at = NULL",
         "refunds_within_refundable": "refund_requested_minor = refundable_minor + 1",

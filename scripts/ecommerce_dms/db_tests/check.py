@@ -1,4 +1,4 @@
-"""A rule about a database, as data: the claim, what finds whatever breaks it, and a fault that proves that it does."""
+"""A rule about a database, as data: the claim, what finds whatever breaks it, and faults that prove that it does."""
 
 from __future__ import annotations
 
@@ -35,14 +35,12 @@ class Check:
     claim: what holds, as a sentence; the test carries it as its name.
     find: takes a psycopg2 connection, returns a sentence for each thing that breaks the rule, and ends no
         transaction.
-    fault: SQL with which the owner breaks the rule in a scratch database.
-    names: what the sentence about that fault contains.
+    faults: SQL with which the owner breaks the rule in a scratch database, by what the sentence about it contains.
     """
 
     claim: str
     find: Callable[[Any], list[str]]
-    fault: str
-    names: str
+    faults: dict[str, str]
 
     def __str__(self) -> str:
         return self.claim

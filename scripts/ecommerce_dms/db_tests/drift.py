@@ -43,7 +43,6 @@ CHECKS = (
     Check(
         "the database is at the newest revision",
         not_at_head,
-        fault="UPDATE shop.alembic_version SET version_num = '0001'",
-        names="the database is at revision 0001",
+        faults={"the database is at revision 0001": "UPDATE shop.alembic_version SET version_num = '0001'"},
     ),
 )
