@@ -6,7 +6,7 @@
     scratch              Settings of a fresh copy of it, for one test
     shared_scratch       Settings of a fresh copy of it, for the tests of one module, which clean up or roll back
     planted              the owner's connection to the module's copy; what a test does there is rolled back
-    filled_template      Settings of a scratch database with a small shop in it, rows in every table; do not connect
+    filled_template      Settings of a scratch database with sample data, rows in every table; do not connect
     filled               Settings of a fresh copy of it, for one test
 
 Scratch databases are skipped, with the reason, where the user may create none, and beside a production database
@@ -23,7 +23,7 @@ import pytest
 from ecommerce_dms import migrations
 from ecommerce_dms.connection import connect
 from ecommerce_dms.console import UserError
-from ecommerce_dms.db_tests import small_shop
+from ecommerce_dms.db_tests import sample
 from ecommerce_dms.roles import OWNER
 from ecommerce_dms.scratch import scratch_database
 from ecommerce_dms.settings import Settings, load_settings
@@ -37,12 +37,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--scratch", action="store_true", help="make scratch databases on a production server too")
 
 
-def pytest_report_header() -> str:
-    """Says which server the checks of test_db.py are about."""
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """The first line, with -q too: which server the checks of test_db.py are about."""
     try:
-        return f"server: {load_settings().describe()}"
+        server = load_settings().describe()
     except UserError as error:
-        return f"server: none. {error}"
+        server = f"none. {error}"
+    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+    if terminal:
+        terminal.write_line(f"server of test_db.py: {server}")
 
 
 @contextmanager
@@ -164,14 +167,14 @@ def planted(shared_scratch: Settings) -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def filled_template(copy_of: Callable[[Settings], Any], scratch_template: Settings) -> Iterator[Settings]:
-    """A scratch database with the small shop, which was written with every guard on. To be copied only."""
+    """A scratch database with a small sample shop. To be copied only."""
     with copy_of(scratch_template) as settings:
-        small_shop.fill(settings)
+        sample.fill(settings)
         yield settings
 
 
 @pytest.fixture
 def filled(copy_of: Callable[[Settings], Any], filled_template: Settings) -> Iterator[Settings]:
-    """A small shop for one test, which may do with it what it likes."""
+    """A sample shop for one test, which may do with it what it likes."""
     with copy_of(filled_template) as settings:
         yield settings

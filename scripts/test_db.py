@@ -93,7 +93,7 @@ class TestChecksHaveTeeth:
 
 @pytest.fixture(scope="module")
 def unguarded(copy_of: Callable[[Settings], Any], filled_template: Settings) -> Iterator[Any]:
-    """The owner's connection to a small shop whose triggers are off, so that its constraints alone answer.
+    """The owner's connection to a sample shop whose triggers are off, so that its constraints alone answer.
 
     One transaction for all tests, which end theirs at a savepoint; it is never committed.
     """
@@ -130,8 +130,8 @@ class TestBadWrites:
     def test_not_null_refuses(self, table: Table, unguarded_rows: Any) -> None:
         refuse(bad_writes.nullable_by_mistake(unguarded_rows, table))
 
-    def test_no_constraint_of_the_database_is_left_out(self, unguarded_rows: Any) -> None:
-        assert bad_writes.constraints_of_database(unguarded_rows) == bad_writes.constraints_of_models()
+    def test_no_constraint_of_the_database_is_left_out(self, planted: Any) -> None:
+        assert bad_writes.constraints_of_database(planted) == bad_writes.constraints_of_models()
 
     def test_no_bad_value_is_left_over(self) -> None:
         assert bad_writes.stale_bad_values() == []

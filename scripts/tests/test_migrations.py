@@ -14,7 +14,7 @@ from contextlib import closing
 import pytest
 from ecommerce_dms import bootstrap, fingerprint, migrations
 from ecommerce_dms.connection import connect
-from ecommerce_dms.db_tests import small_shop
+from ecommerce_dms.db_tests import sample
 from ecommerce_dms.embedded import EmbeddedServer
 from ecommerce_dms.roles import OWNER
 from ecommerce_dms.scratch import scratch_database
@@ -51,7 +51,7 @@ def violations(settings: Settings) -> dict[str, str]:
 
 def test_each_revision_goes_down_and_up_with_rows_in_all_tables(database: Settings) -> None:
     migrations.upgrade(database, environment="test")
-    small_shop.fill(database)
+    sample.fill(database)
     assert violations(database) == {}
     for revision in reversed(migrations.revisions()):
         migrations.downgrade(database, "-1")
@@ -64,11 +64,11 @@ def test_each_revision_goes_down_and_up_with_rows_in_all_tables(database: Settin
 
 def test_a_database_taken_down_with_its_rows_comes_back_whole(database: Settings, upgraded: Settings) -> None:
     migrations.upgrade(database, environment="test")
-    small_shop.fill(database)
+    sample.fill(database)
     migrations.downgrade(database, "base")
     migrations.upgrade(database, environment="test")
     assert fingerprint.difference(read_fingerprint(upgraded), read_fingerprint(database)) == []
-    small_shop.fill(database)
+    sample.fill(database)
     assert violations(database) == {}
 
 

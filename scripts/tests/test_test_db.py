@@ -62,7 +62,8 @@ def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]
         command, cwd=Path(__file__).parents[1], env=environment, capture_output=True, text=True, check=False
     )
     assert settings.password not in done.stdout + done.stderr
-    assert f"server: PostgreSQL at {settings.address()} as {settings.user}" in done.stdout
+    first = done.stdout.splitlines()[0]
+    assert first.startswith(f"server of test_db.py: PostgreSQL at {settings.address()} as {settings.user}, ")
     return done
 
 

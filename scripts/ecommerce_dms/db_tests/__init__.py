@@ -13,7 +13,7 @@ Rules, each with the query that finds what breaks it and with faults that the qu
 Writes that must be refused:
 
     bad_writes   how each constraint is violated once, with the values of bad_values
-    small_shop   the rows that these start from
+    sample       the rows that these start from
 
-Nothing here opens a connection but small_shop; the fixtures of scripts/conftest.py do.
+Nothing here opens a connection but sample; the fixtures of scripts/conftest.py do.
 """
