@@ -22,6 +22,13 @@ UPDATE shop.customers SET email = 'Aoife@Example.Org' WHERE customer_id = '01990
 -- invariant: none: nothing refers to the customer, or the foreign keys would refuse
 DELETE FROM shop.customers WHERE customer_id = '01990000-0000-7000-8000-00000000c004';
 
+-- attack: personal_column_is_forgotten
+-- rule: which columns are personal is part of the schema
+-- guard: trigger shop.pii_columns pii_columns_are_schema
+-- refused: SH102 pii_columns_are_schema
+-- invariant: none: the list is what says which columns are personal
+DELETE FROM shop.pii_columns WHERE table_name = 'customers' AND column_name = 'email';
+
 -- attack: erased_customer_comes_back
 -- rule: an erased customer stays erased
 -- guard: trigger shop.customers customers_stay_erased
@@ -92,6 +99,20 @@ UPDATE shop.login_sessions SET expires_at = created_at WHERE login_session_id = 
 -- invariant: none: the constraint is the rule
 UPDATE shop.login_sessions SET revoked_at = created_at - interval '1 second' WHERE login_session_id = '01990000-0000-7000-8000-000000005e01';
 
+-- attack: revoked_session_opens_again
+-- rule: a revoked session stays revoked
+-- guard: trigger shop.login_sessions login_sessions_stay_revoked
+-- refused: SH102 login_sessions_stay_revoked
+-- invariant: none: a session that was never revoked looks the same
+UPDATE shop.login_sessions SET revoked_at = NULL WHERE login_session_id = '01990000-0000-7000-8000-000000005e02';
+
+-- attack: session_goes_to_another_customer
+-- rule: a session stays with who opened it
+-- guard: trigger shop.login_sessions login_sessions_facts_are_immutable
+-- refused: SH102 login_sessions_facts_are_immutable
+-- invariant: none: a session of the one looks like a session of the other
+UPDATE shop.login_sessions SET customer_id = '01990000-0000-7000-8000-00000000c002' WHERE login_session_id = '01990000-0000-7000-8000-000000005e01';
+
 -- attack: session_seen_before_it_began
 -- rule: a session is used after it began
 -- guard: constraint shop.login_sessions ck_login_sessions_seen_after_created
@@ -111,7 +132,29 @@ INSERT INTO shop.login_sessions (customer_id, token_digest, expires_at) VALUES (
 -- guard: constraint shop.account_tokens ck_account_tokens_expires_after_created
 -- refused: 23514 ck_account_tokens_expires_after_created
 -- invariant: none: the constraint is the rule
-UPDATE shop.account_tokens SET expires_at = created_at WHERE account_token_id = '01990000-0000-7000-8000-000000007002';
+INSERT INTO shop.account_tokens (customer_id, purpose, token_digest, expires_at)
+VALUES ('01990000-0000-7000-8000-00000000c002', 'password_reset', sha256('new'), now() - interval '1 hour');
+
+-- attack: token_lives_longer
+-- rule: a token stays what it was issued as
+-- guard: trigger shop.account_tokens account_tokens_facts_are_immutable
+-- refused: SH102 account_tokens_facts_are_immutable
+-- invariant: none: another moment is a moment too
+UPDATE shop.account_tokens SET expires_at = expires_at + interval '1 year' WHERE account_token_id = '01990000-0000-7000-8000-000000007002';
+
+-- attack: token_goes_to_another_customer
+-- rule: a token stays what it was issued as
+-- guard: trigger shop.account_tokens account_tokens_facts_are_immutable
+-- refused: SH102 account_tokens_facts_are_immutable
+-- invariant: none: a token of the one looks like a token of the other
+UPDATE shop.account_tokens SET customer_id = '01990000-0000-7000-8000-00000000c002' WHERE account_token_id = '01990000-0000-7000-8000-000000007002';
+
+-- attack: token_is_used_again
+-- rule: a one-time token is used once
+-- guard: trigger shop.account_tokens account_tokens_are_used_once
+-- refused: SH102 account_tokens_are_used_once
+-- invariant: none: a token that was never used looks the same
+UPDATE shop.account_tokens SET used_at = NULL WHERE account_token_id = '01990000-0000-7000-8000-000000007001';
 
 -- attack: expired_token_is_used
 -- rule: a token is used while it is valid

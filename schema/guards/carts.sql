@@ -44,6 +44,26 @@ UPDATE shop.carts SET customer_id = '01990000-0000-7000-8000-00000000c005' WHERE
 -- invariant: none: a cart of the one looks like a cart of the other
 UPDATE shop.carts SET customer_id = '01990000-0000-7000-8000-00000000c001' WHERE cart_id = '01990000-0000-7000-8000-00000000ca08';
 
+-- attack: merged_cart_went_elsewhere
+-- rule: a closed cart does not change
+-- guard: trigger shop.carts carts_content_is_frozen
+-- refused: SH106 carts_content_is_frozen
+-- invariant: none: another cart is a cart too
+UPDATE shop.carts SET merged_into_cart_id = '01990000-0000-7000-8000-00000000ca09' WHERE cart_id = '01990000-0000-7000-8000-00000000ca0a';
+
+-- attack: cart_version_is_written
+-- rule: the version of a cart is raised by each change of its lines
+-- guard: trigger shop.carts carts_version_is_kept
+-- refused: SH103 carts_version_is_kept
+-- invariant: none: the version counts changes, which leave no row each
+UPDATE shop.carts SET version = 1 WHERE cart_id = '01990000-0000-7000-8000-00000000ca09';
+
+-- upkeep: cart_version_is_raised
+-- rule: the version of a cart is raised by each change of its lines, so that a checkout that read them before fails
+-- guard: trigger shop.cart_items cart_items_frozen_on_insert
+-- holds: (SELECT version = 3 FROM shop.carts WHERE cart_id = '01990000-0000-7000-8000-00000000ca09')
+INSERT INTO shop.cart_items (cart_id, variant_id, quantity) VALUES ('01990000-0000-7000-8000-00000000ca09', 1, 1);
+
 -- attack: second_open_cart
 -- rule: a customer has one open cart
 -- guard: index shop.carts uq_carts_open_per_customer

@@ -7,6 +7,8 @@
 -- hostile: 1
 -- guard: trigger shop.categories categories_keep_ancestry
 -- guard: constraint shop.categories ck_categories_parent_ends_ancestry
+-- guard: constraint shop.categories ck_categories_not_own_ancestor
+-- guard: constraint shop.categories ck_categories_depth_limit
 -- refused: SH107 categories_keep_ancestry
 -- invariant: category_ancestry_follows_parents
 UPDATE shop.categories SET parent_id = 3 WHERE category_id = 1;
@@ -15,6 +17,8 @@ UPDATE shop.categories SET parent_id = 3 WHERE category_id = 1;
 -- rule: no category stands below itself
 -- guard: trigger shop.categories categories_keep_ancestry
 -- guard: constraint shop.categories ck_categories_not_own_parent
+-- guard: constraint shop.categories ck_categories_not_own_ancestor
+-- guard: constraint shop.categories ck_categories_depth_limit
 -- guard: constraint shop.categories ck_categories_parent_ends_ancestry
 -- refused: SH107 categories_keep_ancestry
 -- invariant: category_ancestry_follows_parents
@@ -24,6 +28,8 @@ UPDATE shop.categories SET parent_id = 4 WHERE category_id = 4;
 -- rule: no cycle arises from two moves of one statement
 -- guard: trigger shop.categories categories_keep_ancestry
 -- guard: constraint shop.categories ck_categories_parent_ends_ancestry
+-- guard: constraint shop.categories ck_categories_not_own_ancestor
+-- guard: constraint shop.categories ck_categories_depth_limit
 -- refused: SH107 categories_keep_ancestry
 -- invariant: category_ancestry_follows_parents
 UPDATE shop.categories SET parent_id = CASE category_id WHEN 1 THEN 4 ELSE 1 END WHERE category_id IN (1, 4);
@@ -139,10 +145,11 @@ UPDATE shop.product_variants SET archived_at = created_at - interval '1 second' 
 -- refused: 23001 fk_order_items_variant_id
 -- invariant: none: without its foreign key the order line points to nothing, and other keys hold the variant still
 -- after: variant_without_stock
-DELETE FROM shop.product_variants WHERE variant_id = 8;
+DELETE FROM shop.product_variants WHERE sku = 'POSTER-XL';
 
 -- given: variant_without_stock
-INSERT INTO shop.product_variants (product_id, sku, name) VALUES (4, 'POSTER-XL', 'Large');
+INSERT INTO shop.product_variants (product_id, sku, name, options_key) VALUES (4, 'POSTER-XL', 'Large', '{}');
+UPDATE shop.product_variants SET archived_at = now() WHERE sku = 'POSTER-XL';
 INSERT INTO shop.carts (cart_id, currency, expires_at) VALUES ('01990000-0000-7000-8000-00000000cb01', 'EUR', now() + interval '1 day');
 INSERT INTO shop.orders (
     order_id, cart_id, request_digest, contact_email, currency, country, prices_include_tax,
@@ -152,7 +159,8 @@ VALUES ('01990000-0000-7000-8000-00000000db01', '01990000-0000-7000-8000-0000000
 INSERT INTO shop.order_items (
     order_id, line_number, variant_id, currency, sku, product_name, variant_name, tax_class, prices_include_tax,
     quantity, unit_price_minor, subtotal_minor, total_minor)
-VALUES ('01990000-0000-7000-8000-00000000db01', 1, 8, 'EUR', 'POSTER-XL', 'Poster', 'Large', 'standard', true, 1, 0, 0, 0);
+SELECT '01990000-0000-7000-8000-00000000db01', 1, variant_id, 'EUR', 'POSTER-XL', 'Poster', 'Large', 'standard', true, 1, 0, 0, 0
+FROM shop.product_variants WHERE sku = 'POSTER-XL';
 INSERT INTO shop.order_addresses (order_id, kind, recipient, line1, city, country)
 SELECT '01990000-0000-7000-8000-00000000db01', kind, 'A. Nonymous', '3 Long Lane', 'Sligo', 'IE'
 FROM unnest(enum_range(NULL::shop.address_kind)) AS kind;
@@ -212,7 +220,7 @@ UPDATE shop.product_variants SET options_key = '{"2": "xs"}' WHERE variant_id = 
 -- guard: trigger shop.product_variants product_variants_stay_with_their_product
 -- refused: SH102 product_variants_stay_with_their_product
 -- invariant: none: the catalogue says the same as if the variant had always been there
-UPDATE shop.product_variants SET product_id = 3 WHERE variant_id = 7;
+UPDATE shop.product_variants SET product_id = 1 WHERE variant_id = 7;
 
 -- attack: option_value_moves_to_another_variant
 -- rule: an option value stays with its variant
@@ -221,7 +229,9 @@ UPDATE shop.product_variants SET product_id = 3 WHERE variant_id = 7;
 -- refused: SH102 variant_option_values_stay_with_their_variant
 -- invariant: options_key_matches_values
 -- after: bare_variant
-UPDATE shop.variant_option_values SET variant_id = 8 WHERE variant_id = 2;
+UPDATE shop.variant_option_values
+SET variant_id = (SELECT variant_id FROM shop.product_variants WHERE sku = 'SHIRT-PLAIN')
+WHERE variant_id = 2;
 
 -- given: bare_variant
 INSERT INTO shop.product_variants (product_id, sku, name) VALUES (1, 'SHIRT-PLAIN', 'Plain');
@@ -278,10 +288,17 @@ INSERT INTO shop.variant_prices (variant_id, currency, valid_from, amount_minor,
 VALUES (7, 'EUR', now(), 500, 400);
 
 -- attack: price_of_yesterday
--- rule: no price begins before it is entered, and the server says when that is
+-- rule: no price begins before it is entered
 -- guard: constraint shop.variant_prices ck_variant_prices_not_backdated
--- depends: trigger shop.variant_prices variant_prices_are_entered_now
 -- refused: 23514 ck_variant_prices_not_backdated
+-- invariant: none: the constraint is the rule
+INSERT INTO shop.variant_prices (variant_id, currency, valid_from, amount_minor)
+VALUES (7, 'EUR', now() - interval '1 day', 1);
+
+-- attack: price_entered_yesterday
+-- rule: the server says when a price was entered
+-- guard: trigger shop.variant_prices variant_prices_are_entered_now
+-- refused: SH103 variant_prices_are_entered_now
 -- invariant: none: the row claims to have been entered when it began
 INSERT INTO shop.variant_prices (variant_id, currency, valid_from, amount_minor, created_at)
 VALUES (7, 'EUR', now() - interval '1 day', 1, now() - interval '1 day');
@@ -308,7 +325,7 @@ WHEN MATCHED THEN UPDATE SET amount_minor = 1;
 -- refused: SH102 variant_prices_never_change
 -- invariant: none: a changed price looks like any other
 INSERT INTO shop.variant_prices (variant_id, currency, valid_from, amount_minor)
-SELECT variant_id, currency, valid_from, 1 FROM shop.variant_prices WHERE variant_id = 2
+SELECT variant_id, currency, valid_from, 1 FROM shop.variant_prices WHERE valid_from > now()
 ON CONFLICT (variant_id, currency, valid_from) DO UPDATE SET amount_minor = excluded.amount_minor;
 
 -- attack: price_in_force_is_removed

@@ -9,11 +9,11 @@ VALUES ('stripe', 'evt_c2', '01990000-0000-7000-8000-000000009a02', 'captured', 
 -- attack: more_shipped_than_ordered
 -- rule: no unit leaves twice (Magento PR 2420)
 -- hostile: 20
--- guard: constraint shop.order_items ck_order_items_shipped_within_allocated
 -- guard: constraint shop.order_allocations ck_order_allocations_used_within_quantity
+-- guard: constraint shop.order_items ck_order_items_shipped_within_allocated
 -- guard: constraint shop.orders ck_orders_units_within_ordered
 -- guard: constraint shop.stock_levels ck_stock_levels_reserved_within_on_hand
--- refused: 23514 ck_order_items_shipped_within_allocated
+-- refused: 23514 ck_order_allocations_used_within_quantity
 -- invariant: none: the constraints are the rule; counters and rows agree
 INSERT INTO shop.shipments (shipment_id, order_id, warehouse_id, carrier, line_count) VALUES ('01990000-0000-7000-8000-000000005b01', '01990000-0000-7000-8000-00000000d002', 1, 'An Post', 1);
 INSERT INTO shop.shipment_items (shipment_id, line_number, order_id, warehouse_id, quantity) VALUES ('01990000-0000-7000-8000-000000005b01', 1, '01990000-0000-7000-8000-00000000d002', 1, 3);
@@ -40,7 +40,9 @@ UPDATE shop.orders SET status = 'confirmed' WHERE order_id = '01990000-0000-7000
 -- depends: trigger shop.order_items order_items_count_on_order
 -- refused: 23514 ck_orders_shipped_is_confirmed
 -- invariant: none: the constraint is the rule; counters and rows agree
-INSERT INTO shop.shipments (shipment_id, order_id, warehouse_id, carrier, line_count) VALUES ('01990000-0000-7000-8000-000000005b01', '01990000-0000-7000-8000-00000000d001', 1, 'An Post', 1);
+WITH parcel AS (
+    INSERT INTO shop.shipments (shipment_id, order_id, warehouse_id, carrier, line_count) VALUES ('01990000-0000-7000-8000-000000005b01', '01990000-0000-7000-8000-00000000d001', 1, 'An Post', 1)
+)
 INSERT INTO shop.shipment_items (shipment_id, line_number, order_id, warehouse_id, quantity) VALUES ('01990000-0000-7000-8000-000000005b01', 1, '01990000-0000-7000-8000-00000000d001', 1, 1);
 
 -- attack: parcel_from_another_warehouse
@@ -86,6 +88,17 @@ DELETE FROM shop.shipment_items WHERE shipment_id = '01990000-0000-7000-8000-000
 -- refused: SH104 shipments_are_whole
 -- invariant: shipments_equal_items
 INSERT INTO shop.shipments (shipment_id, order_id, warehouse_id, carrier, line_count) VALUES ('01990000-0000-7000-8000-000000005b01', '01990000-0000-7000-8000-00000000d002', 1, 'An Post', 1);
+
+-- attack: parcel_left_yesterday
+-- rule: the moment of a shipment is the server's
+-- guard: trigger shop.shipments shipments_leave_now
+-- refused: SH103 shipments_leave_now
+-- invariant: none: another moment is a moment too
+WITH parcel AS (
+    INSERT INTO shop.shipments (shipment_id, order_id, warehouse_id, carrier, line_count, shipped_at)
+    VALUES ('01990000-0000-7000-8000-000000005b01', '01990000-0000-7000-8000-00000000d002', 1, 'An Post', 1, now() - interval '1 day')
+)
+INSERT INTO shop.shipment_items (shipment_id, line_number, order_id, warehouse_id, quantity) VALUES ('01990000-0000-7000-8000-000000005b01', 1, '01990000-0000-7000-8000-00000000d002', 1, 1);
 
 -- attack: parcel_changes_after_it_left
 -- rule: a shipment that left does not change
@@ -181,22 +194,67 @@ DELETE FROM shop.returns WHERE return_id = '01990000-0000-7000-8000-000000004e02
 
 -- attack: received_before_its_items_are
 -- rule: a return is received when all its items are
--- guard: trigger shop.returns returns_move_legally
--- refused: SH111 returns_move_legally
+-- guard: constraint shop.returns ck_returns_received_is_complete
+-- refused: 23514 ck_returns_received_is_complete
+-- invariant: none: the constraint is the rule; counters and rows agree
+-- after: new_return
+-- after: new_return_of_all
+UPDATE shop.returns SET status = 'received', received_at = now() WHERE return_id = '01990000-0000-7000-8000-000000004eb1';
+
+-- attack: partly_received_return_is_cancelled
+-- rule: a return is cancelled while nothing of it was received
+-- guard: constraint shop.returns ck_returns_cancelled_is_unreceived
+-- refused: 23514 ck_returns_cancelled_is_unreceived
+-- invariant: none: the constraint is the rule; counters and rows agree
+UPDATE shop.return_items SET written_off_quantity = 1, received_at = now() WHERE return_id = '01990000-0000-7000-8000-000000004e02';
+UPDATE shop.returns SET status = 'cancelled' WHERE return_id = '01990000-0000-7000-8000-000000004e02';
+
+-- attack: counts_of_a_return_are_written
+-- rule: what was announced and received follows from the items
+-- guard: trigger shop.returns returns_sums_are_kept
+-- guard: constraint shop.returns ck_returns_received_within_items
+-- refused: SH103 returns_sums_are_kept
 -- invariant: returns_follow_their_items
-UPDATE shop.returns SET status = 'received', received_at = now() WHERE return_id = '01990000-0000-7000-8000-000000004e02';
+UPDATE shop.returns SET received_count = 2 WHERE return_id = '01990000-0000-7000-8000-000000004e02';
+
+-- attack: return_without_items
+-- rule: no return is committed without items
+-- guard: trigger shop.returns returns_are_whole
+-- refused: SH104 returns_are_whole
+-- invariant: returns_follow_their_items
+INSERT INTO shop.returns (return_id, order_id, reason) VALUES ('01990000-0000-7000-8000-000000004eb1', '01990000-0000-7000-8000-00000000d004', 'Nothing');
+
+-- attack: item_of_a_cancelled_return_is_received
+-- rule: items are received while the return is requested
+-- guard: trigger shop.return_items return_items_count_received
+-- refused: SH111 return_items_count_received
+-- invariant: returns_follow_their_items
+UPDATE shop.return_items SET written_off_quantity = 1, received_at = now() WHERE return_id = '01990000-0000-7000-8000-000000004e03';
+
+-- upkeep: items_of_a_return_are_counted
+-- rule: items count on their return when they are announced
+-- guard: trigger shop.return_items return_items_count_announced
+-- invariant: returns_follow_their_items
+INSERT INTO shop.return_items (return_id, line_number, order_id, quantity) VALUES ('01990000-0000-7000-8000-000000004e02', 1, '01990000-0000-7000-8000-00000000d004', 1);
+
+-- upkeep: receipts_of_a_return_are_counted
+-- rule: items count on their return when they are received
+-- guard: trigger shop.return_items return_items_count_received
+-- invariant: returns_follow_their_items
+UPDATE shop.return_items SET written_off_quantity = 1, received_at = now() WHERE return_id = '01990000-0000-7000-8000-000000004e02';
 
 -- attack: received_return_is_cancelled
 -- rule: a return ends once
--- guard: trigger shop.returns returns_move_legally
--- refused: SH105 returns_move_legally
--- invariant: returns_follow_their_items
+-- guard: trigger shop.returns returns_end_once
+-- guard: constraint shop.returns ck_returns_cancelled_is_unreceived
+-- refused: SH105 returns_end_once
+-- invariant: none: the guards are the rule; counters and rows agree
 UPDATE shop.returns SET status = 'cancelled', received_at = NULL WHERE return_id = '01990000-0000-7000-8000-000000004e01';
 
 -- attack: cancelled_return_is_requested_again
 -- rule: a return ends once
--- guard: trigger shop.returns returns_move_legally
--- refused: SH105 returns_move_legally
+-- guard: trigger shop.returns returns_end_once
+-- refused: SH105 returns_end_once
 -- invariant: none: a return that waits looks like any other
 UPDATE shop.returns SET status = 'requested' WHERE return_id = '01990000-0000-7000-8000-000000004e03';
 
@@ -212,12 +270,13 @@ UPDATE shop.returns SET received_at = now() WHERE return_id = '01990000-0000-700
 -- guard: constraint shop.returns ck_returns_received_after_requested
 -- refused: 23514 ck_returns_received_after_requested
 -- invariant: none: the constraint is the rule
-UPDATE shop.returns SET received_at = requested_at - interval '1 second' WHERE return_id = '01990000-0000-7000-8000-000000004e01';
+UPDATE shop.return_items SET written_off_quantity = 1, received_at = now() WHERE return_id = '01990000-0000-7000-8000-000000004e02';
+UPDATE shop.returns SET status = 'received', received_at = requested_at - interval '1 second' WHERE return_id = '01990000-0000-7000-8000-000000004e02';
 
 -- attack: item_added_to_a_received_return
 -- rule: items are announced while the return is requested
--- guard: trigger shop.return_items return_items_are_announced_in_time
--- refused: SH111 return_items_are_announced_in_time
+-- guard: trigger shop.return_items return_items_count_announced
+-- refused: SH111 return_items_count_announced
 -- invariant: returns_follow_their_items
 INSERT INTO shop.return_items (return_id, line_number, order_id, quantity) VALUES ('01990000-0000-7000-8000-000000004e01', 2, '01990000-0000-7000-8000-00000000d004', 1);
 
@@ -260,9 +319,8 @@ DELETE FROM shop.return_items WHERE return_id = '01990000-0000-7000-8000-0000000
 -- attack: more_returned_than_shipped
 -- rule: no more comes back than left
 -- guard: constraint shop.order_items ck_order_items_returned_within_shipped
--- guard: constraint shop.orders ck_orders_returned_within_shipped
 -- refused: 23514 ck_order_items_returned_within_shipped
--- invariant: none: the constraints are the rule; counters and rows agree
+-- invariant: none: the constraint is the rule; counters and rows agree
 -- after: new_return
 -- after: new_return_of_all
 UPDATE shop.return_items SET written_off_quantity = 3, received_at = now() WHERE return_id = '01990000-0000-7000-8000-000000004eb1';
@@ -284,9 +342,9 @@ UPDATE shop.return_items SET written_off_quantity = 1 WHERE return_id = '0199000
 -- attack: restocked_nowhere
 -- rule: what is restocked lies in a warehouse
 -- guard: constraint shop.return_items ck_return_items_restocked_somewhere
--- guard: constraint shop.stock_movements fk_stock_movements_variant_id_warehouse_id_slot
+-- guard: trigger shop.return_items return_items_receive
 -- refused: 23514 ck_return_items_restocked_somewhere
--- invariant: none: the constraint is the rule, and NOT NULL columns of stock movements stand behind it
+-- invariant: returned_stock_equals_receipts
 UPDATE shop.return_items SET restocked_quantity = 1, received_at = now() WHERE return_id = '01990000-0000-7000-8000-000000004e02';
 
 -- upkeep: receipt_counts
@@ -302,6 +360,10 @@ UPDATE shop.return_items SET restocked_quantity = 1, warehouse_id = 2, received_
 -- depends: trigger shop.return_items return_items_receive
 -- refused: 23514 ck_order_items_returned_within_shipped
 -- invariant: none: the constraints are the rule; counters and rows agree
+-- after: return_of_what_never_left
+UPDATE shop.return_items SET written_off_quantity = 1, received_at = now() WHERE return_id = '01990000-0000-7000-8000-000000004eb1';
+
+-- given: return_of_what_never_left
 INSERT INTO shop.returns (return_id, order_id, reason) VALUES ('01990000-0000-7000-8000-000000004eb1', '01990000-0000-7000-8000-00000000d001', 'Never came');
 INSERT INTO shop.return_items (return_id, line_number, order_id, quantity) VALUES ('01990000-0000-7000-8000-000000004eb1', 1, '01990000-0000-7000-8000-00000000d001', 1);
-UPDATE shop.return_items SET written_off_quantity = 1, received_at = now() WHERE return_id = '01990000-0000-7000-8000-000000004eb1';
+

@@ -187,6 +187,36 @@ VALUES (1, 1, 'return', 1, '01990000-0000-7000-8000-00000000d004', 1);
 -- invariant: stock_levels_equal_movements
 INSERT INTO shop.stock_movements (variant_id, warehouse_id, slot, kind, on_hand_delta) VALUES (4, 2, 9, 'receipt', 5);
 
+-- attack: movement_of_yesterday
+-- rule: the moment of a movement is the server's
+-- guard: trigger shop.stock_movements stock_movements_happen_now
+-- refused: SH103 stock_movements_happen_now
+-- invariant: none: another moment is a moment too
+INSERT INTO shop.stock_movements (variant_id, warehouse_id, kind, on_hand_delta, moved_at)
+VALUES (4, 1, 'receipt', 5, now() - interval '1 day');
+
+-- attack: transfer_from_nowhere
+-- rule: transfers move stock between places and make none
+-- guard: trigger shop.stock_movements stock_movements_change_levels
+-- refused: SH104 stock_movements_change_levels
+-- invariant: stock_transfers_balance
+INSERT INTO shop.stock_movements (variant_id, warehouse_id, kind, on_hand_delta) VALUES (1, 1, 'transfer', 1000);
+
+-- attack: transfer_from_another_variant
+-- rule: transfers move stock between places, not between variants
+-- guard: trigger shop.stock_movements stock_movements_change_levels
+-- refused: SH104 stock_movements_change_levels
+-- invariant: stock_transfers_balance
+INSERT INTO shop.stock_movements (variant_id, warehouse_id, kind, on_hand_delta) VALUES (1, 1, 'transfer', 5), (4, 1, 'transfer', -5);
+
+-- attack: transfer_that_breaks_a_promise
+-- rule: transfers promise nothing and take no promise back
+-- guard: constraint shop.stock_movements ck_stock_movements_deltas_fit_kind
+-- refused: 23514 ck_stock_movements_deltas_fit_kind
+-- invariant: reserved_stock_equals_allocations
+INSERT INTO shop.stock_movements (variant_id, warehouse_id, slot, kind, on_hand_delta, reserved_delta) VALUES
+    (1, 1, 0, 'transfer', 1, -1), (1, 1, 1, 'transfer', -1, 0);
+
 -- upkeep: stock_follows_movements
 -- rule: the level is the sum of its movements
 -- guard: trigger shop.stock_movements stock_movements_change_levels

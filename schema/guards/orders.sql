@@ -7,16 +7,16 @@ INSERT INTO shop.carts (cart_id, currency, expires_at) VALUES ('01990000-0000-70
 -- An order of one poem at 1090 with VAT inside, shipping 615, and no coupon. Its lines follow in other blocks.
 INSERT INTO shop.orders (
     order_id, cart_id, request_digest, contact_email, currency, country, prices_include_tax, shipping_method_id,
-    shipping_method_name, line_count, unit_count, subtotal_minor, shipping_minor, shipping_tax_minor, tax_minor,
-    total_minor, expires_at)
-VALUES ('01990000-0000-7000-8000-00000000db03', '01990000-0000-7000-8000-00000000cb03', sha256('db03'), 'new@example.net', 'EUR', 'IE', true, 1, 'Standard', 1, 1, 1090, 615, 115, 205,
-    1705, now() + interval '1 hour');
+    shipping_method_name, line_count, unit_count, subtotal_minor, shipping_minor, shipping_tax_minor, shipping_tax_count,
+    tax_minor, total_minor, expires_at)
+VALUES ('01990000-0000-7000-8000-00000000db03', '01990000-0000-7000-8000-00000000cb03', sha256('db03'), 'new@example.net', 'EUR', 'IE', true, 1, 'Standard', 1, 1, 1090, 615, 115, 1,
+    205, 1705, now() + interval '1 hour');
 
 -- given: new_line
 INSERT INTO shop.order_items (
     order_id, line_number, variant_id, currency, sku, product_name, variant_name, tax_class, prices_include_tax,
-    quantity, unit_price_minor, subtotal_minor, tax_minor, total_minor)
-VALUES ('01990000-0000-7000-8000-00000000db03', 1, 3, 'EUR', 'POEMS-HC', 'Poems', 'Hardback', 'reduced', true, 1, 1090, 1090, 90, 1090);
+    quantity, unit_price_minor, subtotal_minor, tax_minor, tax_count, total_minor)
+VALUES ('01990000-0000-7000-8000-00000000db03', 1, 3, 'EUR', 'POEMS-HC', 'Poems', 'Hardback', 'reduced', true, 1, 1090, 1090, 90, 1, 1090);
 
 -- given: new_taxes
 INSERT INTO shop.order_item_taxes (order_id, line_number, jurisdiction, rate, base_minor, tax_minor)
@@ -68,15 +68,47 @@ SELECT '01990000-0000-7000-8000-00000000db05', kind, 'A. Nonymous', '3 Long Lane
 -- attack: order_starts_confirmed
 -- rule: an order starts pending, with nothing paid
 -- guard: trigger shop.orders orders_start_at_rest
--- guard: trigger shop.orders orders_are_whole
+-- guard: constraint shop.order_status_history ck_order_status_history_starts_pending
 -- refused: SH103 orders_start_at_rest
--- invariant: order_totals_equal_lines
+-- invariant: none: the history starts as the order does, and its constraint is the rule
 -- after: cart_for_a_new_order
 INSERT INTO shop.orders (
     order_id, cart_id, request_digest, contact_email, currency, country, prices_include_tax, shipping_method_id,
     shipping_method_name, line_count, unit_count, subtotal_minor, total_minor, expires_at, status)
 VALUES ('01990000-0000-7000-8000-00000000db03', '01990000-0000-7000-8000-00000000cb03', sha256('db03'), 'new@example.net', 'EUR', 'IE', true, 1, 'Standard', 1, 1, 0, 0,
     now() + interval '1 hour', 'confirmed');
+INSERT INTO shop.order_items (
+    order_id, line_number, variant_id, currency, sku, product_name, variant_name, tax_class, prices_include_tax,
+    quantity, unit_price_minor, subtotal_minor, total_minor)
+VALUES ('01990000-0000-7000-8000-00000000db03', 1, 4, 'EUR', 'STICKER', 'Sticker', 'Sticker', 'standard', true, 1, 0, 0, 0);
+INSERT INTO shop.order_addresses (order_id, kind, recipient, line1, city, country)
+SELECT '01990000-0000-7000-8000-00000000db03', kind, 'A. Nonymous', '3 Long Lane', 'Sligo', 'IE' FROM unnest(enum_range(NULL::shop.address_kind)) AS kind;
+
+-- attack: order_placed_yesterday
+-- rule: the moment of an order is the server's
+-- guard: trigger shop.orders orders_are_placed_now
+-- refused: SH103 orders_are_placed_now
+-- invariant: none: another moment is a moment too
+-- after: cart_for_a_new_order
+INSERT INTO shop.orders (
+    order_id, cart_id, request_digest, contact_email, currency, country, prices_include_tax, shipping_method_id,
+    shipping_method_name, line_count, unit_count, subtotal_minor, total_minor, placed_at, expires_at)
+VALUES ('01990000-0000-7000-8000-00000000db03', '01990000-0000-7000-8000-00000000cb03', sha256('db03'), 'new@example.net', 'EUR', 'IE', true, 1, 'Standard', 1, 1, 0, 0,
+    now() - interval '1 day', now() + interval '1 hour');
+INSERT INTO shop.order_items (
+    order_id, line_number, variant_id, currency, sku, product_name, variant_name, tax_class, prices_include_tax,
+    quantity, unit_price_minor, subtotal_minor, total_minor)
+VALUES ('01990000-0000-7000-8000-00000000db03', 1, 4, 'EUR', 'STICKER', 'Sticker', 'Sticker', 'standard', true, 1, 0, 0, 0);
+INSERT INTO shop.order_addresses (order_id, kind, recipient, line1, city, country)
+SELECT '01990000-0000-7000-8000-00000000db03', kind, 'A. Nonymous', '3 Long Lane', 'Sligo', 'IE' FROM unnest(enum_range(NULL::shop.address_kind)) AS kind;
+
+-- attack: exempt_customer_pays_tax
+-- rule: who is exempt pays no tax
+-- guard: trigger shop.orders orders_facts_are_immutable
+-- guard: constraint shop.orders ck_orders_exempt_pays_no_tax
+-- refused: SH102 orders_facts_are_immutable
+-- invariant: none: the constraint is the rule
+UPDATE shop.orders SET is_tax_exempt = true WHERE order_id = '01990000-0000-7000-8000-00000000d001';
 
 -- attack: order_starts_paid
 -- rule: an order starts with nothing paid
@@ -201,7 +233,7 @@ UPDATE shop.orders SET contact_phone = '+353 1 000' WHERE order_id = '01990000-0
 -- hostile: 12
 -- guard: trigger shop.orders orders_convert_their_cart
 -- guard: index shop.orders uq_orders_cart_id
--- refused: SH106 orders_convert_their_cart
+-- refused: 23505 uq_orders_cart_id
 -- invariant: none: without the unique key two orders of a cart look like two orders; the join counts the cart twice
 INSERT INTO shop.orders (
     order_id, cart_id, request_digest, customer_id, contact_email, currency, country, prices_include_tax,
@@ -249,7 +281,13 @@ SELECT '01990000-0000-7000-8000-00000000db03', kind, 'A. Nonymous', '3 Long Lane
 -- guard: constraint shop.orders ck_orders_discount_within_subtotal
 -- refused: SH102 orders_facts_are_immutable
 -- invariant: order_totals_equal_lines
-UPDATE shop.orders SET discount_minor = subtotal_minor + 1, total_minor = shipping_minor - 1 WHERE order_id = '01990000-0000-7000-8000-00000000d001';
+-- after: cart_for_a_new_order
+-- after: new_header
+-- after: new_line
+-- after: new_taxes
+-- after: new_addresses
+-- after: committed
+UPDATE shop.orders SET discount_minor = subtotal_minor + 1, total_minor = shipping_minor - 1 WHERE order_id = '01990000-0000-7000-8000-00000000db03';
 
 -- attack: shipping_tax_above_all_taxes
 -- rule: the tax on shipping is a part of all taxes
@@ -273,6 +311,7 @@ UPDATE shop.orders SET unit_count = 1 WHERE order_id = '01990000-0000-7000-8000-
 -- rule: what was paid follows from payment events alone
 -- hostile: 13
 -- guard: trigger shop.orders orders_counters_are_kept
+-- guard: trigger shop.orders orders_move_legally
 -- refused: SH103 orders_counters_are_kept
 -- invariant: order_sums_equal_payments
 UPDATE shop.orders SET authorized_minor = total_minor, captured_minor = total_minor, status = 'confirmed'
@@ -342,17 +381,47 @@ UPDATE shop.orders SET cancelled_minor = total_minor WHERE order_id = '01990000-
 -- Status ---------------------------------------------------------------------------------------------------------------
 
 -- attack: unpaid_order_is_confirmed
--- rule: confirmed means covered by an authorization
--- guard: constraint shop.orders ck_orders_confirmed_is_covered
--- refused: 23514 ck_orders_confirmed_is_covered
--- invariant: none: the constraint is the rule
+-- rule: confirmed means covered by an authorization, or nothing to pay
+-- guard: trigger shop.orders orders_move_legally
+-- refused: SH111 orders_move_legally
+-- invariant: none: an authorization may also have been lost since, which payment_exceptions tell
 UPDATE shop.orders SET status = 'confirmed' WHERE order_id = '01990000-0000-7000-8000-00000000d001';
 
+-- attack: order_confirmed_by_a_voided_authorization
+-- rule: an authorization that was voided covers nothing
+-- guard: trigger shop.orders orders_move_legally
+-- refused: SH111 orders_move_legally
+-- invariant: none: as unpaid_order_is_confirmed
+-- after: d001_authorized
+-- after: d001_unpaid
+UPDATE shop.orders SET status = 'confirmed' WHERE order_id = '01990000-0000-7000-8000-00000000d001';
+
+-- given: d001_cancelled_in_full
+UPDATE shop.order_allocations SET released_quantity = quantity WHERE order_id = '01990000-0000-7000-8000-00000000d001';
+INSERT INTO shop.order_item_cancellations (order_id, line_number, quantity, reason)
+SELECT order_id, line_number, quantity, 'payment_expired' FROM shop.order_items WHERE order_id = '01990000-0000-7000-8000-00000000d001';
+
+-- attack: paid_order_expires
+-- rule: only an unpaid order expires
+-- guard: trigger shop.orders orders_move_legally
+-- refused: SH111 orders_move_legally
+-- invariant: none: the money may also have come since, which payment_exceptions tell
+-- after: d001_authorized
+-- after: d001_cancelled_in_full
+UPDATE shop.orders SET status = 'expired' WHERE order_id = '01990000-0000-7000-8000-00000000d001';
+
+-- attack: order_expires_before_its_time
+-- rule: an order expires when its time is over
+-- guard: trigger shop.orders orders_move_legally
+-- refused: SH111 orders_move_legally
+-- invariant: none: the history says when it expired, and is not compared with expires_at
+-- after: d001_cancelled_in_full
+UPDATE shop.orders SET status = 'expired' WHERE order_id = '01990000-0000-7000-8000-00000000d001';
+
 -- attack: pending_order_is_completed
--- rule: an order moves only as order_transitions lists (hostile write "state = Banana")
+-- rule: an order moves only as order_transitions lists (in the spirit of the state "Banana")
 -- hostile: 14
 -- guard: trigger shop.orders orders_move_legally
--- guard: constraint shop.orders ck_orders_confirmed_is_covered
 -- guard: constraint shop.orders ck_orders_completed_is_fulfilled
 -- guard: constraint shop.order_status_history fk_order_status_history_from_status_to_status
 -- refused: SH105 orders_move_legally
@@ -510,14 +579,12 @@ INSERT INTO shop.order_status_history (order_id, sequence, from_status, to_statu
 -- rule: the history of an order starts with its placing
 -- guard: trigger shop.order_status_history order_status_history_is_written_by_trigger
 -- guard: constraint shop.order_status_history ck_order_status_history_first_has_no_from
--- guard: constraint shop.order_status_history fk_order_status_history_from_status_to_status
 -- refused: SH103 order_status_history_is_written_by_trigger
 -- invariant: order_history_is_a_chain
 INSERT INTO shop.order_status_history (order_id, sequence, from_status, to_status) VALUES ('01990000-0000-7000-8000-00000000d001', 2, NULL, 'confirmed');
 
 -- attack: history_starts_paid
 -- rule: the history of an order starts pending
--- guard: trigger shop.order_status_history order_status_history_is_written_by_trigger
 -- guard: trigger shop.order_status_history order_status_history_is_append_only
 -- guard: constraint shop.order_status_history ck_order_status_history_starts_pending
 -- refused: SH101 order_status_history_is_append_only
@@ -562,10 +629,25 @@ UPDATE shop.orders SET status = 'confirmed' WHERE order_id = '01990000-0000-7000
 
 -- attack: transition_to_itself
 -- rule: a move changes the status
+-- guard: trigger shop.order_transitions order_transitions_are_schema
 -- guard: constraint shop.order_transitions ck_order_transitions_moves
--- refused: 23514 ck_order_transitions_moves
+-- refused: SH102 order_transitions_are_schema
 -- invariant: none: the constraint is the rule
 INSERT INTO shop.order_transitions (from_status, to_status, meaning) VALUES ('pending', 'pending', 'Nothing.');
+
+-- attack: transition_back_to_pending
+-- rule: which moves are legal is part of the schema
+-- guard: trigger shop.order_transitions order_transitions_are_schema
+-- refused: SH102 order_transitions_are_schema
+-- invariant: none: the table is what says which moves are legal
+INSERT INTO shop.order_transitions (from_status, to_status, meaning) VALUES ('completed', 'pending', 'Once more.');
+
+-- attack: transition_is_removed
+-- rule: which moves are legal is part of the schema
+-- guard: trigger shop.order_transitions order_transitions_are_schema
+-- refused: SH102 order_transitions_are_schema
+-- invariant: none: the table is what says which moves are legal
+DELETE FROM shop.order_transitions WHERE from_status = 'confirmed' AND to_status = 'cancelled';
 
 -- Lines ----------------------------------------------------------------------------------------------------------------
 
@@ -579,8 +661,8 @@ INSERT INTO shop.order_transitions (from_status, to_status, meaning) VALUES ('pe
 -- after: new_addresses
 INSERT INTO shop.order_items (
     order_id, line_number, variant_id, currency, sku, product_name, variant_name, tax_class, prices_include_tax,
-    quantity, unit_price_minor, subtotal_minor, tax_minor, total_minor, allocated_quantity, shipped_quantity)
-VALUES ('01990000-0000-7000-8000-00000000db03', 1, 3, 'EUR', 'POEMS-HC', 'Poems', 'Hardback', 'reduced', true, 1, 1090, 1090, 90, 1090, 1, 1);
+    quantity, unit_price_minor, subtotal_minor, tax_minor, tax_count, total_minor, allocated_quantity, shipped_quantity)
+VALUES ('01990000-0000-7000-8000-00000000db03', 1, 3, 'EUR', 'POEMS-HC', 'Poems', 'Hardback', 'reduced', true, 1, 1090, 1090, 90, 1, 1090, 1, 1);
 INSERT INTO shop.order_item_taxes (order_id, line_number, jurisdiction, rate, base_minor, tax_minor)
 VALUES ('01990000-0000-7000-8000-00000000db03', 1, 'VAT IE', 0.09, 1000, 90);
 INSERT INTO shop.order_shipping_taxes (order_id, jurisdiction, rate, base_minor, tax_minor)
@@ -681,8 +763,8 @@ VALUES ('01990000-0000-7000-8000-00000000d001', 3, 4, 'EUR', 'STICKER', 'Sticker
 -- after: new_addresses
 INSERT INTO shop.order_items (
     order_id, line_number, variant_id, currency, sku, product_name, variant_name, tax_class, prices_include_tax,
-    quantity, unit_price_minor, subtotal_minor, tax_minor, total_minor)
-VALUES ('01990000-0000-7000-8000-00000000db03', 1, 4711, 'EUR', 'POEMS-HC', 'Poems', 'Hardback', 'reduced', true, 1, 1090, 1090, 90, 1090);
+    quantity, unit_price_minor, subtotal_minor, tax_minor, tax_count, total_minor)
+VALUES ('01990000-0000-7000-8000-00000000db03', 1, 4711, 'EUR', 'POEMS-HC', 'Poems', 'Hardback', 'reduced', true, 1, 1090, 1090, 90, 1, 1090);
 INSERT INTO shop.order_item_taxes (order_id, line_number, jurisdiction, rate, base_minor, tax_minor)
 VALUES ('01990000-0000-7000-8000-00000000db03', 1, 'VAT IE', 0.09, 1000, 90);
 INSERT INTO shop.order_shipping_taxes (order_id, jurisdiction, rate, base_minor, tax_minor)
@@ -699,8 +781,8 @@ VALUES ('01990000-0000-7000-8000-00000000db03', 'VAT IE', 0.23, 500, 115);
 -- after: new_addresses
 INSERT INTO shop.order_items (
     order_id, line_number, variant_id, currency, sku, product_name, variant_name, tax_class, prices_include_tax,
-    quantity, unit_price_minor, subtotal_minor, tax_minor, total_minor)
-VALUES ('01990000-0000-7000-8000-00000000db03', 1, 3, 'USD', 'POEMS-HC', 'Poems', 'Hardback', 'reduced', true, 1, 1090, 1090, 90, 1090);
+    quantity, unit_price_minor, subtotal_minor, tax_minor, tax_count, total_minor)
+VALUES ('01990000-0000-7000-8000-00000000db03', 1, 3, 'USD', 'POEMS-HC', 'Poems', 'Hardback', 'reduced', true, 1, 1090, 1090, 90, 1, 1090);
 INSERT INTO shop.order_item_taxes (order_id, line_number, jurisdiction, rate, base_minor, tax_minor)
 VALUES ('01990000-0000-7000-8000-00000000db03', 1, 'VAT IE', 0.09, 1000, 90);
 INSERT INTO shop.order_shipping_taxes (order_id, jurisdiction, rate, base_minor, tax_minor)
@@ -716,8 +798,8 @@ VALUES ('01990000-0000-7000-8000-00000000db03', 'VAT IE', 0.23, 500, 115);
 -- after: new_addresses
 INSERT INTO shop.order_items (
     order_id, line_number, variant_id, currency, sku, product_name, variant_name, tax_class, prices_include_tax,
-    quantity, unit_price_minor, subtotal_minor, tax_minor, total_minor)
-VALUES ('01990000-0000-7000-8000-00000000db03', 1, 3, 'EUR', 'POEMS-HC', 'Poems', 'Hardback', 'reduced', true, 1, 9999, 1090, 90, 1090);
+    quantity, unit_price_minor, subtotal_minor, tax_minor, tax_count, total_minor)
+VALUES ('01990000-0000-7000-8000-00000000db03', 1, 3, 'EUR', 'POEMS-HC', 'Poems', 'Hardback', 'reduced', true, 1, 9999, 1090, 90, 1, 1090);
 INSERT INTO shop.order_item_taxes (order_id, line_number, jurisdiction, rate, base_minor, tax_minor)
 VALUES ('01990000-0000-7000-8000-00000000db03', 1, 'VAT IE', 0.09, 1000, 90);
 INSERT INTO shop.order_shipping_taxes (order_id, jurisdiction, rate, base_minor, tax_minor)
@@ -733,8 +815,8 @@ VALUES ('01990000-0000-7000-8000-00000000db03', 'VAT IE', 0.23, 500, 115);
 -- after: new_addresses
 INSERT INTO shop.order_items (
     order_id, line_number, variant_id, currency, sku, product_name, variant_name, tax_class, prices_include_tax,
-    quantity, unit_price_minor, subtotal_minor, tax_minor, total_minor)
-VALUES ('01990000-0000-7000-8000-00000000db03', 1, 3, 'EUR', 'POEMS-HC', 'Poems', 'Hardback', 'reduced', true, 1, 1090, 1090, 90, 1);
+    quantity, unit_price_minor, subtotal_minor, tax_minor, tax_count, total_minor)
+VALUES ('01990000-0000-7000-8000-00000000db03', 1, 3, 'EUR', 'POEMS-HC', 'Poems', 'Hardback', 'reduced', true, 1, 1090, 1090, 90, 1, 1);
 INSERT INTO shop.order_item_taxes (order_id, line_number, jurisdiction, rate, base_minor, tax_minor)
 VALUES ('01990000-0000-7000-8000-00000000db03', 1, 'VAT IE', 0.09, 1000, 90);
 INSERT INTO shop.order_shipping_taxes (order_id, jurisdiction, rate, base_minor, tax_minor)
@@ -744,9 +826,18 @@ VALUES ('01990000-0000-7000-8000-00000000db03', 'VAT IE', 0.23, 500, 115);
 -- rule: no line is worth less than nothing
 -- guard: trigger shop.order_items order_items_facts_are_immutable
 -- guard: constraint shop.order_items ck_order_items_discount_within_subtotal
+-- guard: constraint shop.order_items ck_order_items_included_tax_within_price
 -- refused: SH102 order_items_facts_are_immutable
 -- invariant: order_totals_equal_lines
-UPDATE shop.order_items SET discount_minor = subtotal_minor + 1, total_minor = -1 WHERE order_id = '01990000-0000-7000-8000-00000000d001' AND line_number = 1;
+UPDATE shop.order_items SET discount_minor = subtotal_minor + 1, total_minor = -1 WHERE order_id = '01990000-0000-7000-8000-00000000d007';
+
+-- attack: tax_above_the_price_it_is_in
+-- rule: a tax that is in the price is a part of it
+-- guard: trigger shop.order_items order_items_facts_are_immutable
+-- guard: constraint shop.order_items ck_order_items_included_tax_within_price
+-- refused: SH102 order_items_facts_are_immutable
+-- invariant: order_taxes_equal_rows
+UPDATE shop.order_items SET tax_minor = subtotal_minor + 1 WHERE order_id = '01990000-0000-7000-8000-00000000d001';
 
 -- attack: line_shipped_by_decree
 -- rule: what a line counts as shipped follows from shipments
@@ -783,7 +874,7 @@ INSERT INTO shop.order_item_cancellations (order_id, line_number, quantity, reas
 -- guard: trigger shop.order_item_taxes order_item_taxes_are_append_only
 -- refused: SH101 order_item_taxes_are_append_only
 -- invariant: order_taxes_equal_rows
-UPDATE shop.order_item_taxes SET tax_minor = tax_minor - 1 WHERE order_id = '01990000-0000-7000-8000-00000000d004';
+UPDATE shop.order_item_taxes SET tax_minor = tax_minor - 1, base_minor = base_minor - 10 WHERE order_id = '01990000-0000-7000-8000-00000000d004';
 
 -- attack: tax_row_is_deleted
 -- rule: taxes of orders are append-only
@@ -797,7 +888,7 @@ DELETE FROM shop.order_item_taxes WHERE order_id = '01990000-0000-7000-8000-0000
 -- guard: trigger shop.order_shipping_taxes order_shipping_taxes_are_append_only
 -- refused: SH101 order_shipping_taxes_are_append_only
 -- invariant: order_taxes_equal_rows
-UPDATE shop.order_shipping_taxes SET tax_minor = tax_minor - 1 WHERE order_id = '01990000-0000-7000-8000-00000000d004';
+UPDATE shop.order_shipping_taxes SET tax_minor = tax_minor - 1, base_minor = base_minor - 10 WHERE order_id = '01990000-0000-7000-8000-00000000d004';
 
 -- attack: shipping_tax_row_is_deleted
 -- rule: taxes of orders are append-only
@@ -818,9 +909,25 @@ VALUES ('01990000-0000-7000-8000-00000000d004', 1, 'San Rafael', 0.01, 4500, 45)
 -- rule: taxes are never added later, not even of nought
 -- guard: trigger shop.order_item_taxes order_item_taxes_add_up
 -- refused: SH104 order_item_taxes_add_up
--- invariant: none: a rate of nought adds nothing up; the trigger knows that the others were there before
+-- invariant: order_taxes_equal_rows
 INSERT INTO shop.order_item_taxes (order_id, line_number, jurisdiction, rate, base_minor, tax_minor)
 VALUES ('01990000-0000-7000-8000-00000000d004', 2, 'California', 0, 0, 0);
+
+-- attack: zero_tax_added_to_an_order_without_taxes
+-- rule: taxes are never added later, not even of nought to an order without any
+-- guard: trigger shop.order_item_taxes order_item_taxes_add_up
+-- refused: SH104 order_item_taxes_add_up
+-- invariant: order_taxes_equal_rows
+INSERT INTO shop.order_item_taxes (order_id, line_number, jurisdiction, rate, base_minor, tax_minor)
+VALUES ('01990000-0000-7000-8000-00000000d007', 1, 'VAT IE', 0, 500, 0);
+
+-- attack: zero_shipping_tax_added_to_an_order_without_taxes
+-- rule: taxes are never added later, not even of nought to an order without any
+-- guard: trigger shop.order_shipping_taxes order_shipping_taxes_add_up
+-- refused: SH104 order_shipping_taxes_add_up
+-- invariant: order_taxes_equal_rows
+INSERT INTO shop.order_shipping_taxes (order_id, jurisdiction, rate, base_minor, tax_minor)
+VALUES ('01990000-0000-7000-8000-00000000d007', 'VAT IE', 0, 500, 0);
 
 -- attack: shipping_tax_added_to_a_finished_order
 -- rule: taxes are never added later
@@ -834,7 +941,7 @@ VALUES ('01990000-0000-7000-8000-00000000d004', 'San Rafael', 0.01, 500, 5);
 -- rule: taxes are never added later, not even of nought
 -- guard: trigger shop.order_shipping_taxes order_shipping_taxes_add_up
 -- refused: SH104 order_shipping_taxes_add_up
--- invariant: none: a rate of nought adds nothing up; the trigger knows that the others were there before
+-- invariant: order_taxes_equal_rows
 INSERT INTO shop.order_shipping_taxes (order_id, jurisdiction, rate, base_minor, tax_minor)
 VALUES ('01990000-0000-7000-8000-00000000d004', 'San Rafael', 0, 0, 0);
 
@@ -1020,7 +1127,6 @@ UPDATE shop.order_allocations SET released_quantity = 0 WHERE order_id = '019900
 -- guard: constraint shop.order_items ck_order_items_shipped_within_allocated
 -- refused: 23514 ck_order_allocations_used_within_quantity
 -- invariant: none: the constraints are the rule; counters and rows agree
--- guard: constraint shop.order_items ck_order_items_allocated_quantity_not_negative
 UPDATE shop.order_allocations SET released_quantity = 2 WHERE order_id = '01990000-0000-7000-8000-00000000d003' AND line_number = 1 AND warehouse_id = 1;
 
 -- attack: allocation_is_deleted
@@ -1058,6 +1164,15 @@ UPDATE shop.order_item_cancellations SET quantity = 2 WHERE order_id = '01990000
 -- refused: SH101 order_item_cancellations_are_append_only
 -- invariant: line_counters_equal_allocations
 DELETE FROM shop.order_item_cancellations WHERE order_id = '01990000-0000-7000-8000-00000000d003';
+
+-- attack: cancellation_of_yesterday
+-- rule: the moment of a cancellation is the server's
+-- guard: trigger shop.order_item_cancellations order_item_cancellations_happen_now
+-- refused: SH103 order_item_cancellations_happen_now
+-- invariant: none: another moment is a moment too
+-- after: whole_new_order
+INSERT INTO shop.order_item_cancellations (order_id, line_number, quantity, reason, cancelled_at)
+VALUES ('01990000-0000-7000-8000-00000000db02', 1, 1, 'customer_request', now() - interval '1 day');
 
 -- attack: cancellation_of_what_is_held
 -- rule: what is cancelled holds no stock
@@ -1180,10 +1295,54 @@ DELETE FROM shop.coupon_redemptions WHERE order_id = '01990000-0000-7000-8000-00
 -- after: coupon_used_twice
 -- after: committed
 -- after: third_coupon
-INSERT INTO shop.coupon_redemptions (order_id, coupon_id, currency, discount_minor) VALUES ('01990000-0000-7000-8000-00000000db04', 3, 'EUR', 100);
+INSERT INTO shop.coupon_redemptions (order_id, coupon_id, currency, discount_minor)
+SELECT '01990000-0000-7000-8000-00000000db04', coupon_id, 'EUR', 100 FROM shop.coupons WHERE code = 'THIRD';
 
 -- given: third_coupon
 INSERT INTO shop.coupons (code, description, kind, rate) VALUES ('THIRD', 'A third coupon.', 'percent', 0.1);
+
+-- attack: coupon_in_another_currency
+-- rule: an amount of one currency is taken off no price in another
+-- guard: trigger shop.coupon_redemptions coupon_redemptions_count
+-- refused: SH104 coupon_redemptions_count
+-- invariant: coupons_are_released_with_orders
+-- after: order_awaiting_its_redemption
+-- after: dollar_coupon
+INSERT INTO shop.coupon_redemptions (order_id, coupon_id, currency, discount_minor)
+SELECT '01990000-0000-7000-8000-00000000db05', coupon_id, 'EUR', 100 FROM shop.coupons WHERE code = 'DOLLAR';
+
+-- given: dollar_coupon
+INSERT INTO shop.coupons (code, description, kind, amount_minor, currency) VALUES ('DOLLAR', 'A dollar off.', 'fixed', 100, 'USD');
+
+-- attack: coupon_given_back_by_a_living_order
+-- rule: a use of a coupon is given back with its order, not before
+-- guard: trigger shop.coupon_redemptions coupon_redemptions_uncount
+-- refused: SH111 coupon_redemptions_uncount
+-- invariant: coupons_are_released_with_orders
+UPDATE shop.coupon_redemptions SET released_at = now() WHERE order_id = '01990000-0000-7000-8000-00000000d002';
+
+-- attack: coupon_that_takes_nothing_off
+-- rule: a coupon that takes nothing off is not used
+-- guard: constraint shop.coupon_redemptions ck_coupon_redemptions_discount_minor_positive
+-- refused: 23514 ck_coupon_redemptions_discount_minor_positive
+-- invariant: none: the constraint is the rule
+INSERT INTO shop.coupon_redemptions (order_id, coupon_id, currency, discount_minor) VALUES ('01990000-0000-7000-8000-00000000d001', 2, 'EUR', 0);
+
+-- attack: customer_limit_below_its_uses
+-- rule: a limit per customer is not lowered below what was used
+-- guard: trigger shop.coupons coupons_customer_limit_covers_uses
+-- refused: SH112 coupons_customer_limit_covers_uses
+-- invariant: coupons_keep_customer_limit
+-- after: coupon_without_customer_limit
+-- after: order_awaiting_its_redemption
+-- after: guest_uses_it_again
+UPDATE shop.coupons SET per_customer_limit = 1 WHERE code = 'PERSONAL';
+
+-- given: coupon_without_customer_limit
+UPDATE shop.coupons SET per_customer_limit = NULL WHERE code = 'PERSONAL';
+
+-- given: guest_uses_it_again
+INSERT INTO shop.coupon_redemptions (order_id, coupon_id, currency, discount_minor) VALUES ('01990000-0000-7000-8000-00000000db05', 2, 'EUR', 100);
 
 -- upkeep: redemption_counts
 -- rule: a redemption counts against the limit of its coupon

@@ -32,6 +32,13 @@ VALUES ('01990000-0000-7000-8000-00000000d001', 'EUR', 'stripe', 'card', 100, no
 -- invariant: none: the constraint is the rule; counters and rows agree
 INSERT INTO shop.payments (order_id, currency, provider, method, amount_minor) VALUES ('01990000-0000-7000-8000-00000000d001', 'EUR', 'stripe', 'card', 1);
 
+-- attack: payment_for_an_order_that_is_over
+-- rule: nobody pays for what is gone
+-- guard: trigger shop.payments payments_count_on_order
+-- refused: SH111 payments_count_on_order
+-- invariant: order_sums_equal_payments
+INSERT INTO shop.payments (order_id, currency, provider, method, amount_minor) VALUES ('01990000-0000-7000-8000-00000000d005', 'EUR', 'stripe', 'card', 100);
+
 -- attack: payment_in_another_currency
 -- rule: an order is paid in its currency
 -- guard: constraint shop.payments fk_payments_order_id_currency
@@ -54,8 +61,8 @@ VALUES ('01990000-0000-7000-8000-00000000d001', 'EUR', 'stripe', 'pi_9a04', 'car
 -- rule: what a payment is for does not change
 -- guard: trigger shop.payments payments_facts_are_immutable
 -- refused: SH102 payments_facts_are_immutable
--- invariant: order_sums_equal_payments
-UPDATE shop.payments SET amount_minor = 1 WHERE payment_id = '01990000-0000-7000-8000-000000009a01';
+-- invariant: none: another amount is an amount too, and the order counts it
+UPDATE shop.payments SET amount_minor = 6000 WHERE payment_id = '01990000-0000-7000-8000-000000009a01';
 
 -- attack: payment_moves_to_another_order
 -- rule: what a payment is for does not change
@@ -150,6 +157,22 @@ VALUES ('stripe', 'evt_a1', '01990000-0000-7000-8000-000000009a01', 'authorized'
 -- invariant: none: the constraint is the rule; the totals are the sum of both
 INSERT INTO shop.payment_events (provider, provider_event_id, payment_id, kind, amount_minor, currency, occurred_at)
 VALUES ('stripe', 'evt_7', '01990000-0000-7000-8000-000000009a04', 'refunded', 100, 'USD', now());
+
+-- attack: event_of_another_provider
+-- rule: an event counts on a payment of the provider that sent it
+-- guard: constraint shop.payment_events fk_payment_events_payment_id_provider
+-- refused: 23503 fk_payment_events_payment_id_provider
+-- invariant: none: the constraint is the rule; the totals are the sum of all events
+INSERT INTO shop.payment_events (provider, provider_event_id, payment_id, kind, amount_minor, currency, occurred_at)
+VALUES ('stripe_eu', 'evt_1', '01990000-0000-7000-8000-000000009a01', 'captured', 100, 'EUR', now());
+
+-- attack: event_of_yesterday_arrived_then
+-- rule: the moment of arrival is the server's
+-- guard: trigger shop.payment_events payment_events_arrive_now
+-- refused: SH103 payment_events_arrive_now
+-- invariant: none: another moment is a moment too
+INSERT INTO shop.payment_events (provider, provider_event_id, payment_id, kind, amount_minor, currency, occurred_at, received_at)
+VALUES ('stripe', 'evt_x', '01990000-0000-7000-8000-000000009a01', 'authorized', 100, 'EUR', now(), now() - interval '1 day');
 
 -- attack: event_is_changed
 -- rule: payment events are append-only
@@ -292,7 +315,7 @@ INSERT INTO shop.refunds (payment_id, order_id, currency, amount_minor, reason) 
 -- rule: payment and return of a refund belong to the same order
 -- guard: constraint shop.refunds fk_refunds_order_id_return_id
 -- guard: constraint shop.returns ck_returns_refunds_within_refundable
--- refused: 23514 ck_returns_refunds_within_refundable
+-- refused: 23503 fk_refunds_order_id_return_id
 -- invariant: none: the constraints are the rule; counters and rows agree
 INSERT INTO shop.refunds (payment_id, order_id, currency, return_id, amount_minor, reason)
 VALUES ('01990000-0000-7000-8000-000000009a03', '01990000-0000-7000-8000-00000000d003', 'EUR', '01990000-0000-7000-8000-000000004e02', 1, 'Mixed');
@@ -345,6 +368,13 @@ VALUES ('01990000-0000-7000-8000-00000000efb1', '01990000-0000-7000-8000-0000000
 -- invariant: none: the constraint is the rule
 -- after: pending_refund
 UPDATE shop.refunds SET state = 'succeeded', settled_at = requested_at - interval '1 second' WHERE refund_id = '01990000-0000-7000-8000-00000000efb1';
+
+-- attack: settlement_of_a_refund_changes
+-- rule: a refund is settled once
+-- guard: trigger shop.refunds refunds_settlement_is_final
+-- refused: SH102 refunds_settlement_is_final
+-- invariant: none: another moment is a moment too
+UPDATE shop.refunds SET settled_at = settled_at + interval '1 day' WHERE refund_id = '01990000-0000-7000-8000-00000000ef01';
 
 -- attack: refund_is_deleted
 -- rule: refunds are kept

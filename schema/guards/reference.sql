@@ -11,8 +11,8 @@ UPDATE shop.currencies SET exponent = 3 WHERE code = 'EUR';
 -- rule: the code of a currency never changes
 -- guard: trigger shop.currencies currencies_exponent_is_immutable
 -- refused: SH102 currencies_exponent_is_immutable
--- invariant: none: nothing refers to the currency yet, or the foreign keys would refuse
-UPDATE shop.currencies SET code = 'ZZZ' WHERE code = 'NZD' AND NOT EXISTS (SELECT FROM shop.orders WHERE currency = 'NZD');
+-- invariant: none: nothing refers to the currency, or the foreign keys would refuse
+UPDATE shop.currencies SET code = 'EUX' WHERE code = 'CHE';
 
 -- attack: currency_exponent_by_upsert
 -- rule: the exponent does not change by ON CONFLICT DO UPDATE either
