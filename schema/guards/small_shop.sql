@@ -2,7 +2,7 @@
 -- legal work is accepted, and the ground on which the attacks beside it stand. Not for: sample data (data_loader.py).
 --
 -- It expects a database that was just upgraded and holds nothing, since it relies on the identity keys it gets, in the
--- order of the rows below. What customers make has fixed keys 01990000-0000-7000-8000-00000000….:
+-- order of the rows below. It is two transactions, of which the caller begins the first and commits the second. What customers make has fixed keys 01990000-0000-7000-8000-00000000….:
 --
 --   customers c001, c002, c003 (tax exempt), c004 (erased), c005 (never bought anything)
 --   carts     ca01 … ca07 of the orders; ca08 open, of c005; ca09 open, a guest's; ca0a merged; ca0b expired
@@ -149,41 +149,41 @@ UPDATE shop.carts SET status = 'expired' WHERE cart_id = '01990000-0000-7000-800
 INSERT INTO shop.orders (
     order_id, cart_id, request_digest, customer_id, contact_email, currency, country, prices_include_tax, is_tax_exempt,
     shipping_method_id, shipping_method_name, line_count, unit_count, subtotal_minor, discount_minor, shipping_minor,
-    shipping_tax_minor, tax_minor, total_minor, placed_at, expires_at)
+    shipping_tax_minor, shipping_tax_count, tax_minor, total_minor, expires_at)
 VALUES
     ('01990000-0000-7000-8000-00000000d002', '01990000-0000-7000-8000-00000000ca02', sha256('d002'),
      '01990000-0000-7000-8000-00000000c002', 'brian@example.org', 'EUR', 'IE', true, false,
-     1, 'Standard', 1, 2, 4920, 492, 0, 0, 828, 4428, now(), now() + interval '1 hour'),
+     1, 'Standard', 1, 2, 4920, 492, 0, 0, 0, 828, 4428, now() + interval '1 hour'),
     ('01990000-0000-7000-8000-00000000d003', '01990000-0000-7000-8000-00000000ca03', sha256('d003'),
      NULL, 'Guest@Example.net', 'EUR', 'IE', true, false,
-     1, 'Standard', 2, 4, 4780, 100, 615, 115, 879, 5295, now(), now() + interval '1 hour'),
+     1, 'Standard', 2, 4, 4780, 100, 615, 115, 1, 879, 5295, now() + interval '1 hour'),
     ('01990000-0000-7000-8000-00000000d004', '01990000-0000-7000-8000-00000000ca04', sha256('d004'),
      '01990000-0000-7000-8000-00000000c001', 'aoife@example.org', 'USD', 'US', false, false,
-     1, 'Standard', 2, 5, 4500, 0, 500, 41, 412, 5412, now(), now() + interval '1 hour'),
+     1, 'Standard', 2, 5, 4500, 0, 500, 41, 2, 412, 5412, now() + interval '1 hour'),
     ('01990000-0000-7000-8000-00000000d006', '01990000-0000-7000-8000-00000000ca06', sha256('d006'),
      NULL, 'late@example.net', 'EUR', 'IE', true, false,
-     1, 'Standard', 1, 1, 1230, 0, 0, 0, 230, 1230, now() - interval '2 days', now() - interval '1 day'),
+     1, 'Standard', 1, 1, 1230, 0, 0, 0, 0, 230, 1230, now() + interval '1 microsecond'),
     ('01990000-0000-7000-8000-00000000d007', '01990000-0000-7000-8000-00000000ca07', sha256('d007'),
      '01990000-0000-7000-8000-00000000c003', 'office@charity.example', 'EUR', 'IE', true, true,
-     1, 'Standard', 1, 1, 0, 0, 0, 0, 0, 0, now(), now() + interval '1 hour');
+     1, 'Standard', 1, 1, 0, 0, 0, 0, 0, 0, 0, now() + interval '1 hour');
 INSERT INTO shop.order_items (
     order_id, line_number, variant_id, currency, sku, product_name, variant_name, tax_class, prices_include_tax,
-    quantity, unit_price_minor, subtotal_minor, discount_minor, tax_minor, total_minor)
+    quantity, unit_price_minor, subtotal_minor, discount_minor, tax_minor, tax_count, total_minor)
 VALUES
     ('01990000-0000-7000-8000-00000000d002', 1, 2, 'EUR', 'SHIRT-BLUE-L', 'Plain shirt', 'Blue / L', 'standard', true,
-     2, 2460, 4920, 492, 828, 4428),
+     2, 2460, 4920, 492, 828, 1, 4428),
     ('01990000-0000-7000-8000-00000000d003', 1, 1, 'EUR', 'SHIRT-BLUE-M', 'Plain shirt', 'Blue / M', 'standard', true,
-     3, 1230, 3690, 77, 676, 3613),
+     3, 1230, 3690, 77, 676, 1, 3613),
     ('01990000-0000-7000-8000-00000000d003', 2, 3, 'EUR', 'POEMS-HC', 'Poems', 'Hardback', 'reduced', true,
-     1, 1090, 1090, 23, 88, 1067),
+     1, 1090, 1090, 23, 88, 1, 1067),
     ('01990000-0000-7000-8000-00000000d004', 1, 1, 'USD', 'SHIRT-BLUE-M', 'Plain shirt', 'Blue / M', 'standard', false,
-     3, 1500, 4500, 0, 371, 4871),
+     3, 1500, 4500, 0, 371, 2, 4871),
     ('01990000-0000-7000-8000-00000000d004', 2, 4, 'USD', 'STICKER', 'Sticker', 'Sticker', 'standard', false,
-     2, 0, 0, 0, 0, 0),
+     2, 0, 0, 0, 0, 0, 0),
     ('01990000-0000-7000-8000-00000000d006', 1, 5, 'EUR', 'SHIRT-RED-M', 'Plain shirt', 'Red / M', 'standard', true,
-     1, 1230, 1230, 0, 230, 1230),
+     1, 1230, 1230, 0, 230, 1, 1230),
     ('01990000-0000-7000-8000-00000000d007', 1, 4, 'EUR', 'STICKER', 'Sticker', 'Sticker', 'standard', true,
-     1, 0, 0, 0, 0, 0);
+     1, 0, 0, 0, 0, 0, 0);
 INSERT INTO shop.order_item_taxes (order_id, line_number, jurisdiction, rate, base_minor, tax_minor) VALUES
     ('01990000-0000-7000-8000-00000000d002', 1, 'VAT IE', 0.23, 3600, 828),
     ('01990000-0000-7000-8000-00000000d003', 1, 'VAT IE', 0.23, 2937, 676),
@@ -214,24 +214,24 @@ INSERT INTO shop.cart_items (cart_id, variant_id, quantity) VALUES ('01990000-00
 INSERT INTO shop.orders (
     order_id, cart_id, request_digest, customer_id, contact_email, currency, country, prices_include_tax,
     shipping_method_id, shipping_method_name, line_count, unit_count, subtotal_minor, discount_minor, shipping_minor,
-    shipping_tax_minor, tax_minor, total_minor, expires_at)
+    shipping_tax_minor, shipping_tax_count, tax_minor, total_minor, expires_at)
 VALUES
     ('01990000-0000-7000-8000-00000000d001', '01990000-0000-7000-8000-00000000ca01', sha256('d001'),
      '01990000-0000-7000-8000-00000000c001', 'aoife@example.org', 'EUR', 'IE', true,
-     1, 'Standard', 2, 5, 5870, 0, 615, 115, 985, 6485, now() + interval '1 hour'),
+     1, 'Standard', 2, 5, 5870, 0, 615, 115, 1, 985, 6485, now() + interval '1 hour'),
     ('01990000-0000-7000-8000-00000000d005', '01990000-0000-7000-8000-00000000ca05', sha256('d005'),
      '01990000-0000-7000-8000-00000000c002', 'brian@example.org', 'EUR', 'IE', true,
-     1, 'Standard', 1, 1, 2460, 100, 0, 0, 441, 2360, now() + interval '1 hour');
+     1, 'Standard', 1, 1, 2460, 100, 0, 0, 0, 441, 2360, now() + interval '1 hour');
 INSERT INTO shop.order_items (
     order_id, line_number, variant_id, currency, sku, product_name, variant_name, tax_class, prices_include_tax,
-    quantity, unit_price_minor, subtotal_minor, discount_minor, tax_minor, total_minor)
+    quantity, unit_price_minor, subtotal_minor, discount_minor, tax_minor, tax_count, total_minor)
 VALUES
     ('01990000-0000-7000-8000-00000000d001', 1, 1, 'EUR', 'SHIRT-BLUE-M', 'Plain shirt', 'Blue / M', 'standard', true,
-     3, 1230, 3690, 0, 690, 3690),
+     3, 1230, 3690, 0, 690, 1, 3690),
     ('01990000-0000-7000-8000-00000000d001', 2, 3, 'EUR', 'POEMS-HC', 'Poems', 'Hardback', 'reduced', true,
-     2, 1090, 2180, 0, 180, 2180),
+     2, 1090, 2180, 0, 180, 1, 2180),
     ('01990000-0000-7000-8000-00000000d005', 1, 2, 'EUR', 'SHIRT-BLUE-L', 'Plain shirt', 'Blue / L', 'standard', true,
-     1, 2460, 2460, 100, 441, 2360);
+     1, 2460, 2460, 100, 441, 1, 2360);
 INSERT INTO shop.order_item_taxes (order_id, line_number, jurisdiction, rate, base_minor, tax_minor) VALUES
     ('01990000-0000-7000-8000-00000000d001', 1, 'VAT IE', 0.23, 3000, 690),
     ('01990000-0000-7000-8000-00000000d001', 2, 'VAT IE', 0.09, 2000, 180),
@@ -311,15 +311,21 @@ INSERT INTO shop.shipment_items (shipment_id, line_number, slot, order_id, wareh
 UPDATE shop.orders SET status = 'completed' WHERE order_id = '01990000-0000-7000-8000-00000000d004';
 UPDATE shop.shipments SET delivered_at = now() WHERE order_id = '01990000-0000-7000-8000-00000000d004';
 
--- d005 is cancelled and d006 expires: stock and coupon are free again.
-UPDATE shop.order_allocations SET released_quantity = quantity
-WHERE order_id IN ('01990000-0000-7000-8000-00000000d005', '01990000-0000-7000-8000-00000000d006');
+-- d005 is cancelled: stock and coupon are free again.
+UPDATE shop.order_allocations SET released_quantity = quantity WHERE order_id = '01990000-0000-7000-8000-00000000d005';
 INSERT INTO shop.order_item_cancellations (order_id, line_number, quantity, reason) VALUES
-    ('01990000-0000-7000-8000-00000000d005', 1, 1, 'customer_request'),
-    ('01990000-0000-7000-8000-00000000d006', 1, 1, 'payment_expired');
+    ('01990000-0000-7000-8000-00000000d005', 1, 1, 'customer_request');
 UPDATE shop.orders SET status = 'cancelled' WHERE order_id = '01990000-0000-7000-8000-00000000d005';
-UPDATE shop.orders SET status = 'expired' WHERE order_id = '01990000-0000-7000-8000-00000000d006';
 UPDATE shop.coupon_redemptions SET released_at = now() WHERE order_id = '01990000-0000-7000-8000-00000000d005';
+
+-- d006 expires once its time is over, which it is in the next transaction.
+COMMIT;
+BEGIN;
+SET LOCAL shop.actor = 'staff:small-shop';
+UPDATE shop.order_allocations SET released_quantity = quantity WHERE order_id = '01990000-0000-7000-8000-00000000d006';
+INSERT INTO shop.order_item_cancellations (order_id, line_number, quantity, reason) VALUES
+    ('01990000-0000-7000-8000-00000000d006', 1, 1, 'payment_expired');
+UPDATE shop.orders SET status = 'expired' WHERE order_id = '01990000-0000-7000-8000-00000000d006';
 
 -- Money for d006 arrives all the same, and money for nobody: both are kept and listed.
 INSERT INTO shop.payment_events (provider, provider_event_id, payment_id, kind, amount_minor, currency, occurred_at) VALUES
@@ -360,8 +366,8 @@ UPDATE shop.refunds SET state = 'succeeded', settled_at = now() WHERE refund_id 
 INSERT INTO shop.document_series (series) VALUES ('INV-2026'), ('CN-2026');
 INSERT INTO shop.invoices (series, order_id, currency, buyer_name, buyer_address, total_minor, tax_minor) VALUES
     ('INV-2026', '01990000-0000-7000-8000-00000000d004', 'USD', 'Aoife Byrne', '3 Long Lane, Sligo', 5412, 412);
-INSERT INTO shop.credit_notes (series, invoice_id, refund_id, currency, amount_minor, reason) VALUES
-    ('CN-2026', 1, '01990000-0000-7000-8000-00000000ef01', 'USD', 3247, 'Return');
+INSERT INTO shop.credit_notes (series, invoice_id, refund_id, order_id, currency, amount_minor, reason) VALUES
+    ('CN-2026', 1, '01990000-0000-7000-8000-00000000ef01', '01990000-0000-7000-8000-00000000d004', 'USD', 3247, 'Return');
 
 -- 1: sale, 2: capture, 3: return, 4: refund
 INSERT INTO shop.journals (kind, order_id, payment_event_id, currency, line_count, description)
