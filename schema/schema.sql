@@ -1708,11 +1708,11 @@ BEGIN
         SELECT child.category_id, below.ancestry || below.category_id
         FROM below
         JOIN shop.categories AS child ON child.parent_id = below.category_id
-    )
+    ) CYCLE category_id SET is_cycle USING walked
     UPDATE shop.categories AS category
     SET ancestry = below.ancestry
     FROM below
-    WHERE category.category_id = below.category_id;
+    WHERE category.category_id = below.category_id AND NOT below.is_cycle;
     RETURN NULL;
 END
 $$;
@@ -5717,4 +5717,4 @@ ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON TYPES FROM PUBLIC;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC;
 
--- fingerprint: 5f9abcca7bba385c41465fcc93b56013243866adbe3f677469502d69e6366eee
+-- fingerprint: aebe01927a79698271c5ee4de20f7377d2a785bafb3e15bbb583c5e50abb1f06

@@ -8,7 +8,6 @@
 -- guard: trigger shop.categories categories_keep_ancestry
 -- guard: constraint shop.categories ck_categories_parent_ends_ancestry
 -- guard: constraint shop.categories ck_categories_not_own_ancestor
--- guard: constraint shop.categories ck_categories_depth_limit
 -- refused: SH107 categories_keep_ancestry
 -- invariant: category_ancestry_follows_parents
 UPDATE shop.categories SET parent_id = 3 WHERE category_id = 1;
@@ -18,7 +17,6 @@ UPDATE shop.categories SET parent_id = 3 WHERE category_id = 1;
 -- guard: trigger shop.categories categories_keep_ancestry
 -- guard: constraint shop.categories ck_categories_not_own_parent
 -- guard: constraint shop.categories ck_categories_not_own_ancestor
--- guard: constraint shop.categories ck_categories_depth_limit
 -- guard: constraint shop.categories ck_categories_parent_ends_ancestry
 -- refused: SH107 categories_keep_ancestry
 -- invariant: category_ancestry_follows_parents
@@ -29,7 +27,6 @@ UPDATE shop.categories SET parent_id = 4 WHERE category_id = 4;
 -- guard: trigger shop.categories categories_keep_ancestry
 -- guard: constraint shop.categories ck_categories_parent_ends_ancestry
 -- guard: constraint shop.categories ck_categories_not_own_ancestor
--- guard: constraint shop.categories ck_categories_depth_limit
 -- refused: SH107 categories_keep_ancestry
 -- invariant: category_ancestry_follows_parents
 UPDATE shop.categories SET parent_id = CASE category_id WHEN 1 THEN 4 ELSE 1 END WHERE category_id IN (1, 4);

@@ -6,6 +6,7 @@ Real servers, real databases, the program as its users run it. One load is share
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import hashlib
 import os
 import pty
@@ -14,6 +15,8 @@ import signal
 import subprocess
 import sys
 import termios
+import uuid
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -23,11 +26,12 @@ import pytest
 from ecommerce_dms import fingerprint, migrations
 from ecommerce_dms.connection import connect
 from ecommerce_dms.roles import OWNER
-from ecommerce_dms.sample_data import accounts, sizes
+from ecommerce_dms.sample_data import accounts, markets, money, randomness, sizes, stream
+from ecommerce_dms.sample_data.history import History
+from ecommerce_dms.sample_data.plan import Plan, Present
 from ecommerce_dms.sample_data.tables import COLUMNS, REFERENCE
 from ecommerce_dms.scratch import scratch_database
 from ecommerce_dms.settings import Settings
-
 from tests.conftest import as_environment, until
 
 LOADER = Path(__file__).parents[1] / "data_loader.py"
@@ -620,3 +624,87 @@ def _peak_megabytes(settings: Settings, orders: int, *more: str) -> float:
 def test_the_sizes_are_those_that_are_promised() -> None:
     wanted = sizes.sizes_for(10_000)
     assert (wanted.orders, wanted.customers, wanted.products) == (10_000, 2_000, 500)
+
+
+# The parts that need no database -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def history() -> dict[str, list[tuple]]:
+    """The rows of a history of 3,000 orders, by table."""
+    numbers = dict.fromkeys(COLUMNS, 0)
+    included = {market.country: market.country not in ("US", "CA") for market in markets.MARKETS}
+    as_of = dt.datetime(2025, 6, 30, tzinfo=dt.UTC)
+    plan = Plan(1, as_of, sizes.sizes_for(3_000), Present(numbers, prices_include_tax=included))
+    rows = defaultdict(list)
+    for batch in History(plan).batches():
+        for table, more in batch.items():
+            rows[table] += more
+    return rows
+
+
+def column(rows: dict[str, list[tuple]], table: str, name: str) -> list:
+    position = COLUMNS[table].index(name)
+    return [row[position] for row in rows[table]]
+
+
+def test_orders_are_as_the_assumptions_say(history: dict[str, list[tuple]]) -> None:
+    customers = column(history, "orders", "customer_id")
+    orders_by_customer = Counter(key for key in customers if key)
+    repeating = sum(orders > 1 for orders in orders_by_customer.values()) / len(orders_by_customer)
+    assert abs(repeating * 100 - sizes.REPEAT_BUYERS) < 8
+    assert abs(customers.count(None) / len(customers) * 100 - sizes.GUESTS) < 5
+    lines = column(history, "orders", "line_count")
+    assert 1.8 < sum(lines) / len(lines) < 2.3
+    statuses = Counter(column(history, "orders", "status"))
+    assert statuses["completed"] / len(lines) > 0.9
+
+
+def test_some_articles_are_wanted_far_more_than_others(history: dict[str, list[tuple]]) -> None:
+    sold = Counter(column(history, "order_items", "variant_id")).most_common()
+    best = sum(lines for _, lines in sold[: len(sold) // 5])
+    assert 0.5 < best / len(history["order_items"]) < 0.75
+
+
+def test_november_is_the_peak_of_the_year(history: dict[str, list[tuple]]) -> None:
+    placed = column(history, "orders", "placed_at")
+    by_month = Counter(moment.month for moment in placed if moment >= dt.datetime(2024, 6, 30, tzinfo=dt.UTC))
+    assert by_month.most_common(1)[0][0] == 11
+    assert by_month[11] > 1.4 * sum(by_month.values()) / 12
+
+
+@pytest.mark.parametrize(
+    ("amount", "weights", "parts"),
+    [
+        (100, [1, 1, 1], [34, 33, 33]),
+        (5, [0, 10], [0, 5]),
+        (0, [3, 4], [0, 0]),
+        (7, [0, 0], [0, 0]),
+        (2, [5, 1], [2, 0]),
+    ],
+)
+def test_a_discount_is_split_by_largest_remainder(amount: int, weights: list[int], parts: list[int]) -> None:
+    assert money.split(amount, weights) == parts
+
+
+@pytest.mark.parametrize(("amount", "rate", "tax"), [(50, 10_000, 1), (49, 10_000, 0), (1999, 230_000, 460), (0, 1, 0)])
+def test_taxes_are_rounded_half_away_from_zero(amount: int, rate: int, tax: int) -> None:
+    assert money.share(amount, rate) == tax
+
+
+def test_keys_are_uuids_of_version_7() -> None:
+    moment = dt.datetime(2025, 6, 30, 12, 30, 15, 123_000, tzinfo=dt.UTC)
+    key = uuid.UUID(randomness.uuid7(randomness.streams(1, 0)("test"), moment))
+    assert (key.version, key.variant) == (7, uuid.RFC_4122)
+    assert key.int >> 80 == 1_751_286_615_123
+
+
+def test_text_survives_copy(loaded: Settings) -> None:
+    texts = ["plain", "a\tb", "a\nb\r\n", "back\\slash", "\\N", "\\.", "", "東京都", "Crème brûlée — «½»", None]
+    rows = [(i, text, {"text": text}, [1, 2], b"\x00\\\xff", i % 2 == 0) for i, text in enumerate(texts)]
+    with closing(connect(loaded)) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TEMP TABLE t (i int, text text, json jsonb, numbers bigint[], bytes bytea, flag bool)")
+        cursor.copy_expert("COPY t FROM STDIN", stream.RowStream(rows), size=7)
+        cursor.execute("SELECT i, text, json, numbers, bytes, flag FROM t ORDER BY i")
+        found = [(*row[:4], bytes(row[4]), row[5]) for row in cursor.fetchall()]
+    assert found == rows

@@ -68,6 +68,7 @@ $$;
 COMMENT ON FUNCTION shop.keep_category_ancestry() IS 'Trigger: computes ancestry from the parent, refuses cycles.';
 
 -- Walks down the links to the parents, which are right whatever else the same statement moves; ancestry may not be yet.
+-- CYCLE ends the walk even where a cycle was stored by other means.
 CREATE FUNCTION shop.move_category_subtree() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
@@ -82,11 +83,11 @@ BEGIN
         SELECT child.category_id, below.ancestry || below.category_id
         FROM below
         JOIN shop.categories AS child ON child.parent_id = below.category_id
-    )
+    ) CYCLE category_id SET is_cycle USING walked
     UPDATE shop.categories AS category
     SET ancestry = below.ancestry
     FROM below
-    WHERE category.category_id = below.category_id;
+    WHERE category.category_id = below.category_id AND NOT below.is_cycle;
     RETURN NULL;
 END
 $$;

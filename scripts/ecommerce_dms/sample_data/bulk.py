@@ -62,6 +62,7 @@ class Guards:
         """`tables` are those that are loaded. Names in definitions are written out, whatever the search path was."""
         self._cursor, self._tables = cursor, tables
         self._aside: list[Definition] = []
+        self._unusual: list[tuple[str, str, str]] = []
         cursor.execute("SET LOCAL search_path = pg_catalog")
 
     def set_aside(self, *, constraints_too: bool) -> None:

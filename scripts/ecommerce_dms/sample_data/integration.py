@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from ecommerce_dms.sample_data import sizes
 from ecommerce_dms.sample_data.randomness import uuid7
@@ -63,13 +64,25 @@ def outbox(
 # The audit log --------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Inserted:
+    """The changes that an inserted row makes. Thousands of them wait in the timeline, so they are spelled out late."""
+
+    table: str
+    row: tuple
+    extra: dict
+
+    def changes(self) -> dict[str, list]:
+        """{column: [null, value]}, of the row's columns and of `extra` ones beside them."""
+        values = {**dict(zip(COLUMNS[self.table], self.row, strict=True)), **self.extra}
+        return {column: [None, value] for column, value in values.items()}
+
+
 def audit_insert(
     timeline: Timeline, table: str, row: tuple, moment: dt.datetime, actor: str, key: object, extra: dict | None = None
 ) -> None:
-    """Enters that a row was inserted, with its values: {column: [null, value]}, and `extra` columns beside the row's."""
-    values = {**dict(zip(COLUMNS[table], row, strict=True)), **(extra or {})}
-    changes = {column: [None, value] for column, value in values.items()}
-    _enter(timeline, moment, actor, "insert", table, key, changes)
+    """Enters that a row was inserted, with its values, and those of `extra` columns beside the row's."""
+    _enter(timeline, moment, actor, "insert", table, key, Inserted(table, row, extra or {}))
 
 
 def audit_names(
@@ -80,7 +93,13 @@ def audit_names(
 
 
 def _enter(
-    timeline: Timeline, moment: dt.datetime, actor: str, action: str, table: str, key: object, changes: dict
+    timeline: Timeline,
+    moment: dt.datetime,
+    actor: str,
+    action: str,
+    table: str,
+    key: object,
+    changes: dict | Inserted,
 ) -> None:
     entry = Ticket("audit_log")
     timeline.at(moment, (entry,), [("audit_log", (moment, entry, actor, action, table, key, changes))])

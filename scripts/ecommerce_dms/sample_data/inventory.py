@@ -114,7 +114,9 @@ class Stock:
         days = rng.randint(1, 3)
         arrives = moment.replace(hour=7, minute=rng.randrange(60), second=0, microsecond=0) + dt.timedelta(days=days)
         supply.awaited_until = arrives
-        self._receive(supply, rng.randrange(2), supply.delivery, arrives)
+        # What is spread over slots always comes to where the slots are.
+        warehouse = 0 if len(supply.places) > len(self.warehouses) else rng.randrange(2)
+        self._receive(supply, warehouse, supply.delivery, arrives)
 
     def _let_arrive(self, moment: dt.datetime) -> None:
         while self._arrivals and self._arrivals[0][0] <= moment:

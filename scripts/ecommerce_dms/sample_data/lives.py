@@ -65,7 +65,7 @@ class Life:
     def _pay(self) -> None:
         """Lets the buyer pay as the story says, and confirms the order when it is covered."""
         if self._order.total == 0:
-            self._confirm(self._order.placed + dt.timedelta(seconds=1), "system")
+            self._confirm(self._order.placed, "system")
             return
         first = self._order.placed + dt.timedelta(seconds=self._rng.randint(20, 180))
         covering = getattr(self, f"_pay_{self._story.payment}")(first)

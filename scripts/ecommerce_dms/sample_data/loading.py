@@ -95,26 +95,24 @@ class _Load:
         self._cursor = connection.cursor()
         self._progress = Progress(request.orders)
         self._meter = Meter()
+        self._is_onto_nothing = self._is_all_sample_data = False
 
     def run(self) -> str:
-        tables, has_rows = self._look()
+        """Loads; returns the summary table."""
+        tables = self._look()
         self._lock(tables)
-        had_rows = self._ready(tables, has_rows)
-        keys = self._identities(had_rows)
+        self._look()  # Again, now that nobody else can write.
+        keys = self._identities()
         guards = Guards(self._cursor, tables)
-        # To rebuild costs in proportion to what is there, to check row by row in proportion to what comes.
-        is_bulk = not had_rows or self._request.orders > self._count_orders()
-        with self._progress.step("setting triggers aside" + (", foreign keys and indexes" if is_bulk else "")):
-            guards.set_aside(constraints_too=is_bulk)
-        history = self._copy(keys)
+        self._set_aside(guards)
+        history = self._copy(self._plan(keys))
         with self._progress.step("putting everything back, and validating it"):
             self._settle(history)
             guards.put_back()
             self._restart_identities(keys, history.numbers)
         with self._progress.step("verifying every invariant"):
             examined = self._verify()
-        if not had_rows:
-            self._cursor.execute("UPDATE shop.deployment SET is_sample_data = true")
+        self._cursor.execute("UPDATE shop.deployment SET is_sample_data = %s", (self._is_all_sample_data,))
         found = checksums.read(self._cursor, list(COLUMNS)) if self._request.checksums else None
         self._connection.commit()
         console.say(f"committed; {examined}")
@@ -123,8 +121,8 @@ class _Load:
 
     # Before -----------------------------------------------------------------------------------------------------------
 
-    def _look(self) -> tuple[list[str], bool]:
-        """Refuses what needs no lock to be seen; returns the tables, and whether any holds rows."""
+    def _look(self) -> list[str]:
+        """Refuses what is not to be loaded into; returns the tables, and remembers what is in them."""
         try:
             self._cursor.execute("SELECT environment, is_sample_data FROM shop.deployment")
         except (errors.UndefinedTable, errors.InvalidSchemaName):
@@ -143,6 +141,12 @@ class _Load:
                 f"{_list(missing)}): upgrade the schema, or use the loader of its version"
             )
         filled = present.filled(self._cursor, tables)
+        self._refuse_data(filled, is_sample)
+        self._is_onto_nothing = not filled or self._request.onto is Onto.REPLACE
+        self._is_all_sample_data = is_sample or self._is_onto_nothing
+        return tables
+
+    def _refuse_data(self, filled: list[str], is_sample: bool) -> None:
         if filled and self._request.onto is Onto.EMPTY:
             raise LoadRefused(
                 f"the database already holds data (in {_list(filled[:3])}{' and others' if filled[3:] else ''}): "
@@ -153,7 +157,6 @@ class _Load:
                 "the database holds data that the loader did not make (shop.deployment.is_sample_data is false), "
                 "and --replace would delete them: load into another database, or add with --append"
             )
-        return tables, bool(filled)
 
     def _lock(self, tables: list[str]) -> None:
         """Takes all tables for this transaction, by name, as every other loader does."""
@@ -161,40 +164,40 @@ class _Load:
         statement = sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(sql.SQL(", ").join(names))
         self._cursor.execute(statement)
 
-    def _ready(self, tables: list[str], had_rows: bool) -> bool:
-        """Looks again now that nobody else can write; empties what is to be replaced. Returns whether rows are left."""
-        if self._look()[1] != had_rows:
-            raise LoadRefused("somebody else wrote to the database just now: run this again")
-        return had_rows and self._request.onto is Onto.APPEND
-
-    def _identities(self, had_rows: bool) -> list[Identity]:
+    def _identities(self) -> list[Identity]:
+        """Where each table goes on counting; what is replaced begins again, as if nothing had ever been there."""
         found = present.identities(self._cursor)
-        if had_rows or self._request.onto is not Onto.REPLACE:
+        if self._request.onto is not Onto.REPLACE:
             return found
         return [Identity(key.table, key.column, key.start, key.start - 1) for key in found]
 
-    def _count_orders(self) -> int:
+    def _set_aside(self, guards: Guards) -> None:
+        # To rebuild costs in proportion to what is there, to check row by row in proportion to what comes.
         self._cursor.execute("SELECT count(*) FROM shop.orders")
-        return self._cursor.fetchone()[0]
-
-    # Rows -------------------------------------------------------------------------------------------------------------
-
-    def _copy(self, keys: list[Identity]) -> History:
-        """Makes the history and writes it, batch by batch. Parents come before children, should the keys be in place."""
+        is_bulk = self._is_onto_nothing or self._request.orders > self._cursor.fetchone()[0]
+        with self._progress.step("setting triggers aside" + (", foreign keys and indexes" if is_bulk else "")):
+            guards.set_aside(constraints_too=is_bulk)
         if self._request.onto is Onto.REPLACE:
             names = sql.SQL(", ").join(sql.Identifier("shop", name) for name in COLUMNS)
             self._cursor.execute(sql.SQL("TRUNCATE {}").format(names))
+
+    def _plan(self, keys: list[Identity]) -> Plan:
+        request = self._request
         found = present.read(self._cursor, keys)
-        plan = Plan(self._request.seed, self._request.as_of, sizes.sizes_for(self._request.orders), found)
+        return Plan(request.seed, request.as_of, sizes.sizes_for(request.orders), found)
+
+    # Rows -------------------------------------------------------------------------------------------------------------
+
+    def _copy(self, plan: Plan) -> History:
+        """Makes the history and writes it, batch by batch. Parents come before children, should the keys be in place."""
         console.say(f"loading {plan.sizes.orders:,} orders, seed {plan.seed}, as of {plan.as_of.isoformat()} …")
         history = History(plan)
-        self._progress.begin()
-        for batch in history.batches():
-            for table, columns in COLUMNS.items():
-                if batch.get(table):
-                    self._copy_rows(table, columns, batch[table])
-            self._progress.reached(history.orders_made, self._meter.total_rows)
-        self._progress.end()
+        with self._progress.counting():
+            for batch in history.batches():
+                for table, columns in COLUMNS.items():
+                    if batch.get(table):
+                        self._copy_rows(table, columns, batch[table])
+                self._progress.reached(history.orders_made, self._meter.total_rows)
         return history
 
     def _copy_rows(self, table: str, columns: tuple[str, ...], rows: list[tuple]) -> None:

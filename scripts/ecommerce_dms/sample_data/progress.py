@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 
 from tqdm import tqdm
 
@@ -27,23 +27,24 @@ class Progress:
         """Announces a step, and tells how long it took."""
         return console.step(title)
 
-    def begin(self) -> None:
-        """Begins to count orders."""
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        """Counts orders while the block runs."""
         if sys.stderr.isatty():
             self._bar = tqdm(total=self._orders, unit=" orders", file=sys.stderr, leave=False)
+        try:
+            yield
+        finally:
+            if self._bar is not None:
+                self._bar.close()
 
     def reached(self, orders: int, rows: int) -> None:
         """So many orders, and rows of all tables, are written."""
-        if self._bar:
+        if self._bar is not None:
             self._bar.update(orders - self._bar.n)
         elif orders * _LINES // self._orders > self._told or not self._told:
             self._told = max(orders * _LINES // self._orders, 1)
             console.say(f"  {orders:,} of {self._orders:,} orders, {rows:,} rows")
-
-    def end(self) -> None:
-        """Takes the bar away."""
-        if self._bar:
-            self._bar.close()
 
 
 class Meter:

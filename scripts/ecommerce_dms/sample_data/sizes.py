@@ -2,7 +2,7 @@
 
 The sources are two public data sets of real shops, Olist (Brazilian marketplace, 99,441 orders, 2016–2018) and UCI
 Online Retail (British gifts, 19,960 invoices, 2010–2011), and what the comment beside a number names. Where they
-differ a generic shop is assumed to stand between them.
+differ a generic shop is assumed to stand between them. A test holds the outcome against these numbers.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ UNITS_PER_LINE = ((1, 82), (2, 12), (3, 4), (4, 1), (6, 1))
 # In UCI the top 20 % of articles make 64.4 % of the lines. With weights of rank ** -0.75 they make 0.2 ** 0.25 = 67 %.
 POPULARITY_EXPONENT = -0.75
 
-# Shares in percent. Baymard's surveys find that up to half of all buyers prefer not to make an account.
+# Shares in percent, of all orders: assumptions, where nothing else is said.
 GUESTS = 55
 # Of the customers who bought, those who do so again: 3 % in Olist, 66 % in UCI; 25–35 % is what shops report.
 # See accounts.py for how the rest of a hundred is divided.
@@ -53,9 +53,6 @@ CARTS_MERGED_AT_LOGIN = 6
 # Baymard's mean of abandoned carts is 70 % (2.3 for each order); most are purged, these are what retention left.
 ABANDONED_CARTS_PER_ORDER = 0.5
 ABANDONED_BY_CUSTOMERS = 20
-
-# A business with tax number in so many customers, and one that is exempt (United States, Canada).
-BUSINESS_EVERY = 20
 
 # What is older is purged: log-ins and sessions whole, events of the outbox down to the last one of each order.
 LOGIN_RETENTION = dt.timedelta(days=60)

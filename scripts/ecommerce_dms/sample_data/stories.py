@@ -1,7 +1,7 @@
 """How the lives of orders go: each kind of life, and how many in ten thousand there are of it. Data only.
 
-Olist delivered 97.0 % of its orders, cancelled 0.6 % and had 3 % with more than one payment; fashion returns far more
-than the 5 % here. What the tables of the schema are for occurs at least once in any load, however rare it is.
+Olist delivered 97.0 % of its orders, cancelled 0.6 % and had 3 % with more than one payment; that one in twenty comes
+back is an assumption. What the tables of the schema are for occurs at least once in any load, however rare it is.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from itertools import islice
 
+from ecommerce_dms.sample_data.integration import Inserted
 from ecommerce_dms.sample_data.timeline import Ticket
 
 _ROWS = 500
@@ -46,6 +47,7 @@ _TEXT: dict[type, Callable[..., str]] = {
     Decimal: str,
     bytes: lambda value: "\\\\x" + value.hex(),
     dict: _json,
+    Inserted: lambda entry: _json(entry.changes()),
     list: lambda numbers: "{" + ",".join(map(str, numbers)) + "}",
     Ticket: lambda ticket: str(ticket.number),
 }
