@@ -8,6 +8,7 @@
     planted              the owner's connection to the module's copy; what a test does there is rolled back
     filled_template      Settings of a scratch database with sample data, rows in every table; do not connect
     filled               Settings of a fresh copy of it, for one test
+    small_shop           Settings of a scratch database with the shop that the guard proof attacks; do not connect
 
 Scratch databases are skipped, with the reason, where the user may create none, and beside a production database
 unless pytest is called with --scratch: they cost a production server time and space, though they touch no data.
@@ -24,6 +25,7 @@ from ecommerce_dms import migrations
 from ecommerce_dms.connection import connect
 from ecommerce_dms.console import UserError
 from ecommerce_dms.db_tests import sample
+from ecommerce_dms.guards import SMALL_SHOP
 from ecommerce_dms.roles import OWNER
 from ecommerce_dms.scratch import scratch_database
 from ecommerce_dms.settings import Settings, load_settings
@@ -170,6 +172,16 @@ def filled_template(copy_of: Callable[[Settings], Any], scratch_template: Settin
     """A scratch database with a small sample shop. To be copied only."""
     with copy_of(scratch_template) as settings:
         sample.fill(settings)
+        yield settings
+
+
+@pytest.fixture(scope="session")
+def small_shop(copy_of: Callable[[Settings], Any], scratch_template: Settings) -> Iterator[Settings]:
+    """A scratch database with schema/guards/small_shop.sql, written with every guard on. To be copied only."""
+    with copy_of(scratch_template) as settings:
+        with closing(connect(settings, role=OWNER)) as connection, connection.cursor() as cursor:
+            cursor.execute(SMALL_SHOP.read_text(encoding="utf-8"))
+            connection.commit()
         yield settings
 
 

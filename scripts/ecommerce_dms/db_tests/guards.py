@@ -18,7 +18,7 @@ import psycopg2
 import pytest
 
 from ecommerce_dms.connection import connect
-from ecommerce_dms.guards import SMALL_SHOP, Attack, Guard, Upkeep, read_guard_proof
+from ecommerce_dms.guards import Attack, Guard, Upkeep, read_guard_proof
 from ecommerce_dms.roles import OWNER
 from ecommerce_dms.settings import Settings
 
@@ -35,16 +35,6 @@ COMMIT = "SET CONSTRAINTS ALL IMMEDIATE"
 NOT_OURS = ("alembic_version",)
 
 by_name = pytest.mark.parametrize("attack", PROOF.attacks, ids=lambda attack: attack.name)
-
-
-@pytest.fixture(scope="session")
-def small_shop(copy_of: Callable[[Settings], Any], scratch_template: Settings) -> Iterator[Settings]:
-    """A scratch database with the small shop, written with every guard on. To be copied only."""
-    with copy_of(scratch_template) as settings:
-        with closing(connect(settings, role=OWNER)) as connection, connection.cursor() as cursor:
-            cursor.execute(SMALL_SHOP.read_text(encoding="utf-8"))
-            connection.commit()
-        yield settings
 
 
 @pytest.fixture(scope="module")
