@@ -209,9 +209,7 @@ def _block(lines: list[tuple[int, str]], file: str) -> Attack | Upkeep | Given:
     return _attack(header, common, file) if kind == "attack" else _upkeep(header, common)
 
 
-def _header(
-    lines: list[tuple[int, str]], kind: str, file: str
-) -> tuple[dict[str, list[tuple[int, str]]], list[str]]:
+def _header(lines: list[tuple[int, str]], kind: str, file: str) -> tuple[dict[str, list[tuple[int, str]]], list[str]]:
     """The `-- key: value` lines that directly follow the opening one, and what comes after them."""
     header: dict[str, list[tuple[int, str]]] = {}
     for index, (number, line) in enumerate(lines):
@@ -261,7 +259,7 @@ def _upkeep(header: dict[str, list[tuple[int, str]]], common: dict) -> Upkeep:
     if "holds" in header:
         holds = header["holds"][0][1]
     else:
-        line, invariant = header["invariant"][0]
+        _line, invariant = header["invariant"][0]
         if not _NAME.fullmatch(invariant):
             raise GuardFileError(f"{common['where']}: invariant: {invariant!r} is no name of an invariant")
     return Upkeep(**common, invariant=invariant, holds=holds)

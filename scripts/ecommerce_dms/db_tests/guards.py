@@ -112,6 +112,7 @@ def named_by(error: psycopg2.Error) -> tuple[str, str]:
 # The ground ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.scratch
 def test_legal_work_is_accepted_and_consistent(attacker: Any) -> None:
     """The small shop was written with every guard on; here is what the invariants say of it."""
     attacker.execute("SELECT invariant, example FROM api.verify_integrity() WHERE violations > 0 OR examined = 0")
@@ -121,6 +122,7 @@ def test_legal_work_is_accepted_and_consistent(attacker: Any) -> None:
 # Attacks ---------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.scratch
 @by_name
 def test_attack_is_refused(attack: Attack, attacker: Any) -> None:
     """By the guard that is named, though it comes from the owner."""
@@ -130,6 +132,7 @@ def test_attack_is_refused(attack: Attack, attacker: Any) -> None:
     assert named_by(error) == (attack.sqlstate, attack.refused_by), f"{attack.where}: {error}"
 
 
+@pytest.mark.scratch
 @by_name
 def test_attack_goes_through_without_its_guards(attack: Attack, attacker: Any) -> None:
     """So it is these guards that refuse it; and what they no longer prevent, an invariant sees."""
@@ -141,6 +144,7 @@ def test_attack_goes_through_without_its_guards(attack: Attack, attacker: Any) -
         assert violations(attacker)[attack.invariant] > 0, f"{attack.where}: {attack.invariant} does not see it"
 
 
+@pytest.mark.scratch
 @pytest.mark.parametrize(
     ("attack", "guard"),
     [(attack, guard) for attack in PROOF.attacks if len(attack.guards) > 1 for guard in attack.guards],
@@ -153,6 +157,7 @@ def test_each_guard_refuses_alone(attack: Attack, guard: Guard, attacker: Any) -
     assert refusal(attacker, attack.sql) is not None, f"{attack.where}: {guard} alone lets it through"
 
 
+@pytest.mark.scratch
 @pytest.mark.parametrize(
     ("attack", "guard"),
     [(attack, guard) for attack in PROOF.attacks for guard in attack.depends],
@@ -166,6 +171,7 @@ def test_attack_goes_through_without_what_its_guards_stand_on(attack: Attack, gu
     assert error is None, f"{attack.where}: refused though {guard} is removed: {error}"
 
 
+@pytest.mark.scratch
 @by_name
 def test_application_may_not_even_try(attack: Attack, application: Any) -> None:
     """The application writes through functions of schema api; it has no right to write to a table."""
@@ -189,6 +195,7 @@ def kept(cursor: Any, upkeep: Upkeep) -> bool:
     return cursor.fetchone() == (True,)
 
 
+@pytest.mark.scratch
 @pytest.mark.parametrize("upkeep", PROOF.upkeeps, ids=lambda upkeep: upkeep.name)
 def test_trigger_carries_on(upkeep: Upkeep, attacker: Any) -> None:
     prepare(attacker, upkeep)
@@ -197,12 +204,15 @@ def test_trigger_carries_on(upkeep: Upkeep, attacker: Any) -> None:
     assert kept(attacker, upkeep), f"{upkeep.where}: {upkeep.rule}"
 
 
+@pytest.mark.scratch
 @pytest.mark.parametrize("upkeep", PROOF.upkeeps, ids=lambda upkeep: upkeep.name)
 def test_nothing_carries_on_without_the_trigger(upkeep: Upkeep, attacker: Any) -> None:
     """The write fails, or what the trigger kept is wrong: nothing else does its work."""
     remove(attacker, upkeep.guards)
     prepare(attacker, upkeep)
-    assert refusal(attacker, upkeep.sql) is not None or not kept(attacker, upkeep), f"{upkeep.where}: nothing is missing"
+    assert refusal(attacker, upkeep.sql) is not None or not kept(attacker, upkeep), (
+        f"{upkeep.where}: nothing is missing"
+    )
 
 
 # TRUNCATE --------------------------------------------------------------------------------------------------------------
@@ -226,6 +236,7 @@ def truncate_guards(cursor: Any) -> dict[str, str]:
     return dict(cursor.fetchall())
 
 
+@pytest.mark.scratch
 def test_truncate_of_every_table_is_refused_by_its_own_trigger(attacker: Any) -> None:
     """With CASCADE, and with all other tables' triggers removed; once its own is removed too, the table is emptied."""
     guards = truncate_guards(attacker)
@@ -247,6 +258,7 @@ def test_truncate_of_every_table_is_refused_by_its_own_trigger(attacker: Any) ->
 # Completeness ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.scratch
 def test_every_trigger_is_proven(attacker: Any) -> None:
     """Each stands as a guard in some block, or is proven by the test of TRUNCATE."""
     attacker.execute(
@@ -259,6 +271,7 @@ def test_every_trigger_is_proven(attacker: Any) -> None:
     assert sorted(map(str, named - found)) == []
 
 
+@pytest.mark.scratch
 def test_every_rule_between_columns_is_proven(attacker: Any) -> None:
     """Each CHECK over several columns stands as a guard in some block; those over one are test_db.py's to violate."""
     attacker.execute(
@@ -269,12 +282,14 @@ def test_every_rule_between_columns_is_proven(attacker: Any) -> None:
     assert sorted(map(str, found - PROOF.covered())) == []
 
 
+@pytest.mark.scratch
 def test_every_invariant_is_proven(attacker: Any) -> None:
     """Each is seen to fail by some block: an invariant that cannot fail proves nothing."""
     named = {block.invariant for block in (*PROOF.attacks, *PROOF.upkeeps)}
     assert sorted(set(violations(attacker)) - named) == []
 
 
+@pytest.mark.scratch
 def test_every_append_only_table_is_attacked_both_ways() -> None:
     """By UPDATE and by DELETE, in a block of its own each."""
     attacked = {
@@ -293,6 +308,7 @@ def test_every_append_only_table_is_attacked_both_ways() -> None:
     assert missing == []
 
 
+@pytest.mark.scratch
 def test_there_are_23_hostile_writes() -> None:
     """As many as were tried on other shops' schemas (docs: 21 of 23 accepted there); here none is."""
     assert sorted(attack.hostile for attack in PROOF.attacks if attack.hostile) == list(range(1, 24))
