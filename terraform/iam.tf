@@ -1,0 +1,362 @@
+# Who may do what, beyond the account's administrators:
+#
+#   login policies   one for each login of var.iam_logins: a 15-minute token as that login, and nothing else
+#   tunnel policy    for people, with access = "ssm": a forwarded port through the tunnel host, no shell
+#   GitHub roles     off by default; without keys, each bound to one repository and to
+#                      plan    pull requests: reads what a plan reads, no secret, no data
+#                      deploy  the GitHub environment named like var.environment: applies this stack
+#                      lease   the same, only with access = "leased_public": opens the empty group for minutes
+#
+# Pull requests from forks get nothing: GitHub gives their workflows no token.
+
+# --- Logins by token ------------------------------------------------------------------------------------------------
+
+locals {
+  # A token is made for a resource id: Aurora's cluster has one, on RDS each instance its own.
+  login_resource_ids = local.is_aurora ? aws_rds_cluster.aurora[*].cluster_resource_id : concat(
+    aws_db_instance.primary[*].resource_id, [for replica in aws_db_instance.replica : replica.resource_id]
+  )
+}
+
+data "aws_iam_policy_document" "login" {
+  for_each = var.iam_logins
+
+  statement {
+    sid       = "LogInAs"
+    actions   = ["rds-db:connect"]
+    resources = [for id in local.login_resource_ids : "arn:${local.partition}:rds-db:${var.region}:${local.account_id}:dbuser:${id}/${each.value}"]
+  }
+}
+
+resource "aws_iam_policy" "login" {
+  for_each = var.iam_logins
+
+  name        = "${local.name}-login-${replace(each.value, "_", "-")}"
+  description = "Log in to PostgreSQL of ${local.name} as ${each.value}"
+  policy      = data.aws_iam_policy_document.login[each.value].json
+}
+
+# --- A tunnel for people ----------------------------------------------------------------------------------------------
+
+data "aws_iam_policy_document" "tunnel_use" {
+  count = local.tunnel ? 1 : 0
+
+  statement {
+    sid     = "ForwardAPort"
+    actions = ["ssm:StartSession"]
+    resources = [
+      aws_instance.tunnel[0].arn,
+      "arn:${local.partition}:ssm:${var.region}::document/AWS-StartPortForwardingSessionToRemoteHost",
+    ]
+
+    # Without it, naming the instance alone would open a shell.
+    condition {
+      test     = "BoolIfExists"
+      variable = "ssm:SessionDocumentAccessCheck"
+      values   = ["true"]
+    }
+  }
+
+  statement {
+    sid       = "EndOnesOwn"
+    actions   = ["ssm:TerminateSession", "ssm:ResumeSession"]
+    resources = ["arn:${local.partition}:ssm:*:${local.account_id}:session/$${aws:userid}-*"]
+  }
+}
+
+resource "aws_iam_policy" "tunnel" {
+  count = local.tunnel ? 1 : 0
+
+  name        = "${local.name}-tunnel-use"
+  description = "Forward a port to PostgreSQL of ${local.name} through its tunnel host"
+  policy      = data.aws_iam_policy_document.tunnel_use[0].json
+}
+
+# --- GitHub Actions -----------------------------------------------------------------------------------------------------
+
+locals {
+  github_issuer = "token.actions.githubusercontent.com"
+
+  github_provider_arn = var.github == null ? null : coalesce(var.github.oidc_provider_arn, one(aws_iam_openid_connect_provider.github[*].arn))
+
+  # Both spellings of a repository in a token's subject; the second since July 2026, with ids that survive a rename.
+  github_repositories = var.github == null ? [] : concat(
+    ["${var.github.owner}/${var.github.repository}"],
+    var.github.owner_id == null ? [] : ["${var.github.owner}@${var.github.owner_id}/${var.github.repository}@${var.github.repository_id}"],
+  )
+
+  github_contexts = { for role, context in {
+    plan   = "pull_request"
+    deploy = "environment:${var.environment}"
+    lease  = "environment:${var.environment}"
+  } : role => context if var.github != null && (role != "lease" || local.leased) }
+
+  github_subjects = { for role, context in local.github_contexts : role => [for repository in local.github_repositories : "repo:${repository}:${context}"] }
+
+  # What this stack's own names look like in ARNs.
+  own_iam = "arn:${local.partition}:iam::${local.account_id}"
+  own_rds = "arn:${local.partition}:rds:${var.region}:${local.account_id}"
+}
+
+resource "aws_iam_openid_connect_provider" "github" {
+  count = var.github != null && try(var.github.oidc_provider_arn, null) == null ? 1 : 0
+
+  url            = "https://${local.github_issuer}"
+  client_id_list = ["sts.amazonaws.com"]
+
+  tags = { Name = "${local.name}-github" }
+}
+
+data "aws_iam_policy_document" "github_trust" {
+  #checkov:skip=CKV_AWS_358:The subjects are exact, without wildcards; the check does not know the spelling with ids.
+  #checkov:skip=CKV_AWS_393:The subjects are exact, without wildcards; the check does not know the spelling with ids.
+  for_each = local.github_subjects
+
+  statement {
+    actions = ["sts:AssumeRoleWithWebIdentity"]
+
+    principals {
+      type        = "Federated"
+      identifiers = [local.github_provider_arn]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "${local.github_issuer}:aud"
+      values   = ["sts.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "${local.github_issuer}:sub"
+      values   = each.value
+    }
+  }
+}
+
+resource "aws_iam_role" "github" {
+  for_each = local.github_subjects
+
+  name                 = "${local.name}-github-${each.key}"
+  description          = "GitHub Actions of ${var.github.owner}/${var.github.repository}: ${each.key}"
+  assume_role_policy   = data.aws_iam_policy_document.github_trust[each.key].json
+  max_session_duration = each.key == "deploy" ? 7200 : 3600 # a Multi-AZ instance takes its time
+}
+
+# What `terraform plan` reads. No GetSecretValue, no kms:Decrypt, no rds-db:connect; the state holds no secret either.
+data "aws_iam_policy_document" "github_plan" {
+  #checkov:skip=CKV_AWS_356:Describe and list actions know no resource.
+  statement {
+    sid = "Read"
+    actions = [
+      "application-autoscaling:Describe*",
+      "cloudwatch:Describe*", "cloudwatch:Get*", "cloudwatch:List*",
+      "ec2:Describe*",
+      "iam:GetInstanceProfile", "iam:GetOpenIDConnectProvider", "iam:GetPolicy", "iam:GetPolicyVersion", "iam:GetRole", "iam:GetRolePolicy",
+      "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole", "iam:ListPolicyVersions", "iam:ListRolePolicies",
+      "kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListAliases", "kms:ListResourceTags",
+      "logs:Describe*", "logs:ListTagsForResource",
+      "rds:Describe*", "rds:ListTagsForResource",
+      "secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy", "secretsmanager:ListSecretVersionIds",
+      "sns:Get*", "sns:List*",
+      "ssm:GetParameter",
+      "sts:GetCallerIdentity",
+    ]
+    resources = ["*"]
+  }
+
+  # Makes a random string and stores nothing. Ephemeral resources are opened on every plan.
+  statement {
+    sid       = "EphemeralPassword"
+    actions   = ["secretsmanager:GetRandomPassword"]
+    resources = ["*"]
+  }
+
+  dynamic "statement" {
+    for_each = var.github.state_bucket[*]
+
+    content {
+      sid       = "ReadState"
+      actions   = ["s3:GetObject", "s3:ListBucket"]
+      resources = ["arn:${local.partition}:s3:::${statement.value}", "arn:${local.partition}:s3:::${statement.value}/*"]
+    }
+  }
+
+  count = var.github == null ? 0 : 1
+}
+
+# What an apply of this stack changes. Services that know resource names are limited to this stack's; networks, which
+# have ids only, to this region. It may neither change the roles it came by nor make an identity of another name.
+data "aws_iam_policy_document" "github_deploy" {
+  #checkov:skip=CKV_AWS_111:Networks and keys have no names before they are made; the region is the limit, and the denial below.
+  #checkov:skip=CKV_AWS_356:Networks and keys have no names before they are made; the region is the limit, and the denial below.
+  #checkov:skip=CKV_AWS_109:It manages this stack's roles by name, and is denied to touch its own.
+  count = var.github == null ? 0 : 1
+
+  source_policy_documents = [data.aws_iam_policy_document.github_plan[0].json]
+
+  statement {
+    sid = "Network"
+    actions = [
+      "ec2:AllocateAddress", "ec2:AssociateAddress", "ec2:AssociateRouteTable", "ec2:AttachInternetGateway", "ec2:AuthorizeSecurityGroupEgress",
+      "ec2:AuthorizeSecurityGroupIngress", "ec2:CreateFlowLogs", "ec2:CreateInternetGateway", "ec2:CreateNatGateway", "ec2:CreateRoute",
+      "ec2:CreateRouteTable", "ec2:CreateSecurityGroup", "ec2:CreateSubnet", "ec2:CreateTags", "ec2:CreateVpc", "ec2:DeleteFlowLogs",
+      "ec2:DeleteInternetGateway", "ec2:DeleteNatGateway", "ec2:DeleteRoute", "ec2:DeleteRouteTable", "ec2:DeleteSecurityGroup", "ec2:DeleteSubnet",
+      "ec2:DeleteTags", "ec2:DeleteVpc", "ec2:DetachInternetGateway", "ec2:DisassociateAddress", "ec2:DisassociateRouteTable",
+      "ec2:ModifyInstanceAttribute", "ec2:ModifySecurityGroupRules", "ec2:ModifySubnetAttribute", "ec2:ModifyVpcAttribute", "ec2:ReleaseAddress",
+      "ec2:ReplaceRoute", "ec2:ReplaceRouteTableAssociation", "ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress",
+      "ec2:RunInstances", "ec2:TerminateInstances",
+    ]
+    resources = ["*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:RequestedRegion"
+      values   = [var.region]
+    }
+  }
+
+  statement {
+    sid     = "Database"
+    actions = ["rds:*"]
+    resources = [
+      for kind in ["db", "cluster", "pg", "cluster-pg", "subgrp", "snapshot", "cluster-snapshot", "es"] : "${local.own_rds}:${kind}:${local.name}*"
+    ]
+  }
+
+  statement {
+    sid       = "Key"
+    actions   = ["kms:CreateAlias", "kms:CreateGrant", "kms:CreateKey", "kms:DeleteAlias", "kms:EnableKeyRotation", "kms:GenerateDataKey*", "kms:Decrypt", "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:UpdateKeyDescription"]
+    resources = ["*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:RequestedRegion"
+      values   = [var.region]
+    }
+  }
+
+  statement {
+    sid       = "Secret"
+    actions   = ["secretsmanager:CreateSecret", "secretsmanager:DeleteSecret", "secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue", "secretsmanager:TagResource", "secretsmanager:UntagResource", "secretsmanager:UpdateSecret"]
+    resources = ["arn:${local.partition}:secretsmanager:${var.region}:${local.account_id}:secret:${local.name}-*"]
+  }
+
+  statement {
+    sid     = "LogsAndAlarms"
+    actions = ["cloudwatch:DeleteAlarms", "cloudwatch:DeleteDashboards", "cloudwatch:PutCompositeAlarm", "cloudwatch:PutDashboard", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource", "cloudwatch:UntagResource", "logs:AssociateKmsKey", "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:PutRetentionPolicy", "logs:TagResource", "logs:UntagResource", "sns:CreateTopic", "sns:DeleteTopic", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource", "sns:Unsubscribe", "sns:UntagResource"]
+    resources = [
+      "arn:${local.partition}:cloudwatch:${var.region}:${local.account_id}:alarm:${local.name}*",
+      "arn:${local.partition}:cloudwatch::${local.account_id}:dashboard/${local.name}*",
+      "arn:${local.partition}:logs:${var.region}:${local.account_id}:log-group:/aws/rds/*/${local.name}*",
+      "arn:${local.partition}:logs:${var.region}:${local.account_id}:log-group:/aws/vpc/${local.name}/*",
+      "arn:${local.partition}:sns:${var.region}:${local.account_id}:${local.name}*",
+    ]
+  }
+
+  statement {
+    sid = "OwnRoles"
+    actions = [
+      "iam:AddRoleToInstanceProfile", "iam:AttachRolePolicy", "iam:CreateInstanceProfile", "iam:CreatePolicy", "iam:CreatePolicyVersion", "iam:CreateRole",
+      "iam:DeleteInstanceProfile", "iam:DeletePolicy", "iam:DeletePolicyVersion", "iam:DeleteRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy",
+      "iam:PassRole", "iam:PutRolePolicy", "iam:RemoveRoleFromInstanceProfile", "iam:TagPolicy", "iam:TagRole", "iam:UntagPolicy", "iam:UntagRole", "iam:UpdateAssumeRolePolicy",
+    ]
+    resources = concat(
+      [for role in ["flow-logs", "rds-monitoring", "tunnel"] : "${local.own_iam}:role/${local.name}-${role}"],
+      ["${local.own_iam}:policy/${local.name}-*", "${local.own_iam}:instance-profile/${local.name}-tunnel"],
+    )
+  }
+
+  # A role of this stack is lent to the three services it was made for, and carries no policy of anybody's choosing.
+  statement {
+    sid       = "RolesServeTheirServices"
+    effect    = "Deny"
+    actions   = ["iam:PassRole"]
+    resources = ["*"]
+
+    condition {
+      test     = "StringNotEquals"
+      variable = "iam:PassedToService"
+      values   = ["vpc-flow-logs.amazonaws.com", "monitoring.rds.amazonaws.com", "ec2.amazonaws.com"]
+    }
+  }
+
+  statement {
+    sid       = "NoPowerOverItself"
+    effect    = "Deny"
+    actions   = ["iam:*"]
+    resources = ["${local.own_iam}:role/${local.name}-github-*", "${local.own_iam}:policy/${local.name}-github-*"]
+  }
+
+  statement {
+    sid       = "NoManagedPolicyButTheTwo"
+    effect    = "Deny"
+    actions   = ["iam:AttachRolePolicy"]
+    resources = ["*"]
+
+    condition {
+      test     = "ArnNotEquals"
+      variable = "iam:PolicyARN"
+      values = [
+        "arn:${local.partition}:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole",
+        "arn:${local.partition}:iam::aws:policy/AmazonSSMManagedInstanceCore",
+      ]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.github.state_bucket[*]
+
+    content {
+      sid       = "WriteState"
+      actions   = ["s3:PutObject", "s3:DeleteObject"] # deletes only its lock
+      resources = ["arn:${local.partition}:s3:::${statement.value}/*"]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "github_lease" {
+  #checkov:skip=CKV_AWS_356:Describe actions know no resource.
+  count = var.github != null && local.leased ? 1 : 0
+
+  statement {
+    sid       = "Look"
+    actions   = ["ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups", "rds:DescribeDBClusters", "rds:DescribeDBInstances"]
+    resources = ["*"]
+  }
+
+  statement {
+    sid       = "OpenAndClose"
+    actions   = ["ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupIngress"]
+    resources = [aws_security_group.lease[0].arn]
+  }
+
+  # Rules are made with their leases as tags; later leases join by a tag on the rule.
+  statement {
+    sid       = "LeasesAreTags"
+    actions   = ["ec2:AuthorizeSecurityGroupIngress", "ec2:CreateTags", "ec2:DeleteTags", "ec2:RevokeSecurityGroupIngress"]
+    resources = ["arn:${local.partition}:ec2:${var.region}:${local.account_id}:security-group-rule/*"]
+
+    condition {
+      test     = "StringEqualsIfExists"
+      variable = "aws:ResourceTag/Purpose"
+      values   = ["runner-lease"]
+    }
+  }
+}
+
+locals {
+  github_policies = {
+    plan   = one(data.aws_iam_policy_document.github_plan[*].json)
+    deploy = one(data.aws_iam_policy_document.github_deploy[*].json)
+    lease  = one(data.aws_iam_policy_document.github_lease[*].json)
+  }
+}
+
+resource "aws_iam_role_policy" "github" {
+  for_each = aws_iam_role.github
+
+  name   = each.key
+  role   = each.value.id
+  policy = local.github_policies[each.key]
+}
