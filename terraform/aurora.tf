@@ -43,7 +43,7 @@ resource "aws_rds_cluster" "aurora" {
   kms_key_id        = local.kms_key_arn
 
   db_subnet_group_name             = aws_db_subnet_group.database.name
-  vpc_security_group_ids           = local.security_group_ids
+  vpc_security_group_ids           = concat([aws_security_group.database.id], aws_security_group.lease[*].id)
   port                             = var.database.port
   db_cluster_parameter_group_name  = aws_rds_cluster_parameter_group.cluster[0].name
   db_instance_parameter_group_name = var.maintenance.allow_major_upgrades ? aws_db_parameter_group.instance.name : null

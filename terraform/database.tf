@@ -24,8 +24,6 @@ locals {
   # RDS would make these groups itself, unencrypted and kept for ever.
   log_owners = local.is_rds ? [for identifier in concat([local.name], values(local.replica_identifiers)) : "instance/${identifier}"] : ["cluster/${local.name}"]
   log_groups = toset([for pair in setproduct(local.log_owners, local.log_exports) : "/aws/rds/${pair[0]}/${pair[1]}"])
-
-  security_group_ids = concat([aws_security_group.database.id], aws_security_group.lease[*].id)
 }
 
 # Fixed at the first apply, so that the second plan is empty, and new with each new stack, so that the final snapshot of
@@ -103,7 +101,7 @@ resource "aws_db_instance" "primary" {
   kms_key_id            = local.kms_key_arn
 
   db_subnet_group_name   = aws_db_subnet_group.database.name
-  vpc_security_group_ids = local.security_group_ids
+  vpc_security_group_ids = concat([aws_security_group.database.id], aws_security_group.lease[*].id)
   publicly_accessible    = var.access == "leased_public"
   port                   = var.database.port
   ca_cert_identifier     = var.database.ca_certificate
@@ -159,7 +157,7 @@ resource "aws_db_instance" "primary" {
 # replica has its own engine_version, and guards.tf refuses a primary that would overtake one.
 
 resource "aws_db_instance" "replica" {
-  #checkov:skip=CKV_AWS_157:A replica is there to be read from; its standby is paid for only where replicas.multi_az asks for it. The primary is Multi-AZ.
+  #checkov:skip=CKV_AWS_133:Backups are the primary's; a replica is made anew from it.
   for_each = local.is_rds ? var.replicas : {}
 
   identifier          = local.replica_identifiers[each.key]
@@ -178,7 +176,7 @@ resource "aws_db_instance" "replica" {
   storage_throughput    = local.storage.throughput_mib_s
   storage_encrypted     = true
 
-  vpc_security_group_ids = local.security_group_ids
+  vpc_security_group_ids = concat([aws_security_group.database.id], aws_security_group.lease[*].id)
   publicly_accessible    = var.access == "leased_public"
   port                   = var.database.port
   ca_cert_identifier     = var.database.ca_certificate

@@ -22,7 +22,7 @@ storage = {
 }
 
 replicas = {
-  replica-1 = {}
+  replica-1 = { multi_az = true } # reading goes on when a zone fails, and a promoted replica has a standby at once
 }
 
 backup = {
