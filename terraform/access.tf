@@ -222,9 +222,11 @@ resource "aws_instance" "tunnel" {
   }
 
   root_block_device {
-    encrypted  = true
-    kms_key_id = local.kms_key_arn
-    tags       = merge(local.tags, { Name = "${local.name}-tunnel" }) # default_tags do not reach volumes
+    volume_type = "gp3"
+    volume_size = 8 # GiB: the image's own
+    encrypted   = true
+    kms_key_id  = local.kms_key_arn
+    tags        = merge(local.tags, { Name = "${local.name}-tunnel" }) # default_tags do not reach volumes
   }
 
   tags = { Name = "${local.name}-tunnel", Purpose = "tunnel" }
