@@ -13,8 +13,9 @@ import threading
 
 os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"  # else attaching AmazonRDSEnhancedMonitoringRole fails
 
-import emulator_gaps  # noqa: F401 - importing it closes the gaps
 from moto.server import ThreadedMotoServer
+
+import emulator_gaps  # noqa: F401 - importing it closes the gaps
 
 
 def main() -> int:

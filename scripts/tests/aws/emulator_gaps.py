@@ -11,6 +11,7 @@ import hashlib
 from typing import Any
 
 from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.responses.tags import TagResponse
 from moto.rds.models import DBCluster, DBInstance, RDSBackend
 from moto.rds.responses import RDSResponse
@@ -122,3 +123,11 @@ def a_missing_rule_takes_no_tags(original, self):
                 "InvalidSecurityGroupRuleId.NotFound", f"The security group rule ID '{identifier}' does not exist"
             )
     return original(self)
+
+
+def described(rule: SecurityGroupRule) -> str | None:
+    """Moto knows the description of a rule for addresses, and forgets that of one for another group."""
+    return rule.ip_range.get("Description") or rule.source_group.get("Description")
+
+
+SecurityGroupRule.description = property(described)

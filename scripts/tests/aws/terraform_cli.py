@@ -63,7 +63,8 @@ class Terraform:
 
     def succeed(self, *arguments: str, **options: Any) -> Finished:
         finished = self.run(*arguments, **options)
-        assert finished.code == 0, f"terraform {' '.join(arguments)} failed:\n{finished.output}"
+        if finished.code != 0:
+            raise AssertionError(f"terraform {' '.join(arguments)} failed:\n{finished.output}")
         return finished
 
 

@@ -30,7 +30,11 @@ class Refusal:
         kind, _, name = self.guard.rpartition(".")
         if kind == "var":
             return f'variable "{name}"'
-        return f'data "{kind.removeprefix("data.")}" "{name}"' if kind.startswith("data.") else f'resource "{kind}" "{name}"'
+        return (
+            f'data "{kind.removeprefix("data.")}" "{name}"'
+            if kind.startswith("data.")
+            else f'resource "{kind}" "{name}"'
+        )
 
 
 def read_refusals() -> list[Refusal]:
@@ -40,13 +44,16 @@ def read_refusals() -> list[Refusal]:
     Terraform or the provider then puts it.
     """
     pattern = re.compile(
-        r'^# says: (?P<says>.+)\n(?:# without it: (?P<without>.+)\n)?run "(?P<name>\w+)" \{\n(?P<body>.*?)^\}', re.M | re.S
+        r'^# says: (?P<says>[^\n]+)\n(?:# without it: (?P<without>[^\n]+)\n)?run "(?P<name>\w+)" \{\n(?P<body>.*?)^\}',
+        re.M | re.S,
     )
     refusals = []
     for match in pattern.finditer(REFUSED.read_text()):
         guard = re.search(r"expect_failures = \[(.+?)\]", match["body"])[1]
         body = re.sub(r"^  expect_failures = .*\n", "", match["body"], flags=re.M)
-        refusals.append(Refusal(match["name"], match["says"], guard, match["without"], f'run "{match["name"]}" {{\n{body}}}\n'))
+        refusals.append(
+            Refusal(match["name"], match["says"], guard, match["without"], f'run "{match["name"]}" {{\n{body}}}\n')
+        )
     return refusals
 
 
@@ -109,10 +116,14 @@ def test_a_wrong_input_is_refused_by_its_guard_with_a_sentence_that_names_the_fi
     for refusal in refusals:
         by_guard = [d for d in found[refusal.name] if (d.get("snippet") or {}).get("context") == refusal.block]
         if not any(refusal.says in in_one_line(diagnostic["detail"]) for diagnostic in by_guard):
-            wrong.append(f"{refusal.name}: not refused by {refusal.guard} with {refusal.says!r}, but {found[refusal.name]}")
+            wrong.append(
+                f"{refusal.name}: not refused by {refusal.guard} with {refusal.says!r}, but {found[refusal.name]}"
+            )
     assert not wrong, "\n".join(wrong)
 
-    fired = {place for diagnostics in found.values() for diagnostic in diagnostics for place in guard_places(diagnostic)}
+    fired = {
+        place for diagnostics in found.values() for diagnostic in diagnostics for place in guard_places(diagnostic)
+    }
     assert all_guard_places() - fired == set(), "guards that no input of refused.tftest.hcl reaches"
 
 
@@ -168,7 +179,9 @@ def test_taking_the_guards_out_takes_all_of_them(tmp_path):
 def test_a_password_is_in_no_plan(terraform, tmp_path):
     password = "correct-horse-battery-staple"
     plan = tmp_path / "saved.tfplan"
-    planned = terraform.succeed("plan", "-no-color", "-var-file=environments/test.tfvars", f"-out={plan}", db_password=password)
+    planned = terraform.succeed(
+        "plan", "-no-color", "-var-file=environments/test.tfvars", f"-out={plan}", db_password=password
+    )
     shown = terraform.succeed("show", "-json", str(plan))
     assert password not in planned.output
     assert password not in shown.output
