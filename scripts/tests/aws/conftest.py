@@ -14,7 +14,7 @@ import pytest
 
 from .terraform_cli import Terraform, copy_of_module
 
-EMULATOR = Path(__file__).with_name("emulator.py")
+SCRIPTS = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +30,9 @@ def aws_endpoint() -> Iterator[str]:
     """The address of a moto server of our own, on a free port of loopback, stopped by its process id."""
     if importlib.util.find_spec("moto") is None:
         pytest.skip("needs moto, an emulated AWS: pip install -r scripts/requirements-dev.txt")
-    process = subprocess.Popen([sys.executable, str(EMULATOR)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.aws.emulator"], cwd=SCRIPTS, stdout=subprocess.PIPE, text=True
+    )
     try:
         ready, _, _ = select.select([process.stdout], [], [], 60)
         port = process.stdout.readline().strip() if ready else ""

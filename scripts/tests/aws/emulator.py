@@ -1,6 +1,6 @@
 """An emulated AWS on loopback: moto's server, with the gaps closed that Terraform's provider falls into.
 
-Runs as a process of its own (`python emulator.py`), because moto reads its settings when it is imported. Prints its
+Runs as a process of its own (`python -m tests.aws.emulator`), because moto reads its settings when it is imported. Prints its
 port on the first line and serves until it is told to stop.
 """
 
@@ -15,7 +15,7 @@ os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"  # else attaching AmazonRD
 
 from moto.server import ThreadedMotoServer
 
-import emulator_gaps  # noqa: F401 - importing it closes the gaps
+from . import emulator_gaps  # noqa: F401 - importing it closes the gaps
 
 
 def main() -> int:
