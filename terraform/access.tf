@@ -131,9 +131,10 @@ data "aws_iam_policy_document" "tunnel_trust" {
 resource "aws_iam_role" "tunnel" {
   count = local.tunnel ? 1 : 0
 
-  name               = "${local.name}-tunnel"
-  description        = "Lets the tunnel host of ${local.name} talk to Session Manager"
-  assume_role_policy = data.aws_iam_policy_document.tunnel_trust.json
+  name                 = "${local.name}-tunnel"
+  description          = "Lets the tunnel host of ${local.name} talk to Session Manager"
+  assume_role_policy   = data.aws_iam_policy_document.tunnel_trust.json
+  permissions_boundary = one(aws_iam_policy.boundary[*].arn)
 }
 
 resource "aws_iam_role_policy_attachment" "tunnel" {

@@ -64,9 +64,10 @@ data "aws_iam_policy_document" "monitoring_trust" {
 }
 
 resource "aws_iam_role" "monitoring" {
-  name               = "${local.name}-rds-monitoring"
-  description        = "Lets RDS Enhanced Monitoring of ${local.name} write operating system metrics"
-  assume_role_policy = data.aws_iam_policy_document.monitoring_trust.json
+  name                 = "${local.name}-rds-monitoring"
+  description          = "Lets RDS Enhanced Monitoring of ${local.name} write operating system metrics"
+  assume_role_policy   = data.aws_iam_policy_document.monitoring_trust.json
+  permissions_boundary = one(aws_iam_policy.boundary[*].arn)
 }
 
 resource "aws_iam_role_policy_attachment" "monitoring" {

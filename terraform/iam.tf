@@ -96,6 +96,8 @@ locals {
   # What this stack's own names look like in ARNs.
   own_iam = "arn:${local.partition}:iam::${local.account_id}"
   own_rds = "arn:${local.partition}:rds:${var.region}:${local.account_id}"
+
+  service_role_arns = [for role in ["flow-logs", "rds-monitoring", "tunnel"] : "${local.own_iam}:role/${local.name}-${role}"]
 }
 
 resource "aws_iam_openid_connect_provider" "github" {
@@ -185,27 +187,21 @@ data "aws_iam_policy_document" "github_plan" {
   count = var.github == null ? 0 : 1
 }
 
-# What an apply of this stack changes. Services that know resource names are limited to this stack's; networks, which
-# have ids only, to this region. It may neither change the roles it came by nor make an identity of another name.
+# What an apply of this stack changes. The first apply is an administrator's, for it makes these roles; so its network
+# and its key exist, and this role is limited to what carries the stack's tags or name. It can neither change the roles
+# it came by, nor the policies that people hold, nor delete the key; those applies are an administrator's as well.
 data "aws_iam_policy_document" "github_deploy" {
-  #checkov:skip=CKV_AWS_111:Networks and keys have no names before they are made; the region is the limit, and the denial below.
-  #checkov:skip=CKV_AWS_356:Networks and keys have no names before they are made; the region is the limit, and the denial below.
-  #checkov:skip=CKV_AWS_109:It manages this stack's roles by name, and is denied to touch its own.
+  #checkov:skip=CKV_AWS_111:What is created has no name yet; whatever exists is limited by name or tag.
+  #checkov:skip=CKV_AWS_356:What is created has no name yet; whatever exists is limited by name or tag.
   count = var.github == null ? 0 : 1
 
   source_policy_documents = [data.aws_iam_policy_document.github_plan[0].json]
 
   statement {
-    sid = "Network"
+    sid = "NetworkMake"
     actions = [
-      "ec2:AllocateAddress", "ec2:AssociateAddress", "ec2:AssociateRouteTable", "ec2:AttachInternetGateway", "ec2:AuthorizeSecurityGroupEgress",
-      "ec2:AuthorizeSecurityGroupIngress", "ec2:CreateFlowLogs", "ec2:CreateInternetGateway", "ec2:CreateNatGateway", "ec2:CreateRoute",
-      "ec2:CreateRouteTable", "ec2:CreateSecurityGroup", "ec2:CreateSubnet", "ec2:CreateTags", "ec2:CreateVpc", "ec2:DeleteFlowLogs",
-      "ec2:DeleteInternetGateway", "ec2:DeleteNatGateway", "ec2:DeleteRoute", "ec2:DeleteRouteTable", "ec2:DeleteSecurityGroup", "ec2:DeleteSubnet",
-      "ec2:DeleteTags", "ec2:DeleteVpc", "ec2:DetachInternetGateway", "ec2:DisassociateAddress", "ec2:DisassociateRouteTable",
-      "ec2:ModifyInstanceAttribute", "ec2:ModifySecurityGroupRules", "ec2:ModifySubnetAttribute", "ec2:ModifyVpcAttribute", "ec2:ReleaseAddress",
-      "ec2:ReplaceRoute", "ec2:ReplaceRouteTableAssociation", "ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress",
-      "ec2:RunInstances", "ec2:TerminateInstances",
+      "ec2:AllocateAddress", "ec2:CreateFlowLogs", "ec2:CreateInternetGateway", "ec2:CreateNatGateway", "ec2:CreateRouteTable",
+      "ec2:CreateSecurityGroup", "ec2:CreateSubnet", "ec2:RunInstances",
     ]
     resources = ["*"]
 
@@ -213,6 +209,43 @@ data "aws_iam_policy_document" "github_deploy" {
       test     = "StringEquals"
       variable = "aws:RequestedRegion"
       values   = [var.region]
+    }
+  }
+
+  statement {
+    sid       = "TagWhatIsMade"
+    actions   = ["ec2:CreateTags"]
+    resources = ["arn:${local.partition}:ec2:${var.region}:${local.account_id}:*/*"]
+
+    condition {
+      test     = "Null"
+      variable = "ec2:CreateAction" # set only while something is being created
+      values   = ["false"]
+    }
+  }
+
+  statement {
+    sid = "NetworkChange"
+    actions = [
+      "ec2:AssociateAddress", "ec2:AssociateRouteTable", "ec2:AttachInternetGateway", "ec2:AuthorizeSecurityGroupEgress",
+      "ec2:AuthorizeSecurityGroupIngress", "ec2:CreateRoute", "ec2:CreateTags", "ec2:DeleteFlowLogs", "ec2:DeleteInternetGateway",
+      "ec2:DeleteNatGateway", "ec2:DeleteRoute", "ec2:DeleteRouteTable", "ec2:DeleteSecurityGroup", "ec2:DeleteSubnet", "ec2:DeleteTags",
+      "ec2:DetachInternetGateway", "ec2:DisassociateAddress", "ec2:DisassociateRouteTable", "ec2:ModifyInstanceAttribute",
+      "ec2:ModifySecurityGroupRules", "ec2:ModifySubnetAttribute", "ec2:ModifyVpcAttribute", "ec2:ReleaseAddress", "ec2:ReplaceRoute",
+      "ec2:ReplaceRouteTableAssociation", "ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress", "ec2:TerminateInstances",
+    ]
+    resources = ["arn:${local.partition}:ec2:${var.region}:${local.account_id}:*/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceTag/Project"
+      values   = [var.project]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceTag/Environment"
+      values   = [var.environment]
     }
   }
 
@@ -226,14 +259,8 @@ data "aws_iam_policy_document" "github_deploy" {
 
   statement {
     sid       = "Key"
-    actions   = ["kms:CreateAlias", "kms:CreateGrant", "kms:CreateKey", "kms:DeleteAlias", "kms:EnableKeyRotation", "kms:GenerateDataKey*", "kms:Decrypt", "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:UpdateKeyDescription"]
-    resources = ["*"]
-
-    condition {
-      test     = "StringEquals"
-      variable = "aws:RequestedRegion"
-      values   = [var.region]
-    }
+    actions   = ["kms:CreateGrant", "kms:Decrypt", "kms:EnableKeyRotation", "kms:GenerateDataKey*", "kms:PutKeyPolicy", "kms:TagResource", "kms:UntagResource", "kms:UpdateKeyDescription"]
+    resources = [local.kms_key_arn]
   }
 
   statement {
@@ -254,53 +281,40 @@ data "aws_iam_policy_document" "github_deploy" {
     ]
   }
 
+  # Roles for services, and only inside the boundary below: whatever policy it writes, they can do no more than that.
   statement {
-    sid = "OwnRoles"
-    actions = [
-      "iam:AddRoleToInstanceProfile", "iam:AttachRolePolicy", "iam:CreateInstanceProfile", "iam:CreatePolicy", "iam:CreatePolicyVersion", "iam:CreateRole",
-      "iam:DeleteInstanceProfile", "iam:DeletePolicy", "iam:DeletePolicyVersion", "iam:DeleteRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy",
-      "iam:PassRole", "iam:PutRolePolicy", "iam:RemoveRoleFromInstanceProfile", "iam:TagPolicy", "iam:TagRole", "iam:UntagPolicy", "iam:UntagRole", "iam:UpdateAssumeRolePolicy",
-    ]
-    resources = concat(
-      [for role in ["flow-logs", "rds-monitoring", "tunnel"] : "${local.own_iam}:role/${local.name}-${role}"],
-      ["${local.own_iam}:policy/${local.name}-*", "${local.own_iam}:instance-profile/${local.name}-tunnel"],
-    )
-  }
-
-  # A role of this stack is lent to the three services it was made for, and carries no policy of anybody's choosing.
-  statement {
-    sid       = "RolesServeTheirServices"
-    effect    = "Deny"
-    actions   = ["iam:PassRole"]
-    resources = ["*"]
+    sid       = "ServiceRolesInsideTheBoundary"
+    actions   = ["iam:AttachRolePolicy", "iam:CreateRole", "iam:PutRolePolicy"]
+    resources = local.service_role_arns
 
     condition {
-      test     = "StringNotEquals"
-      variable = "iam:PassedToService"
-      values   = ["vpc-flow-logs.amazonaws.com", "monitoring.rds.amazonaws.com", "ec2.amazonaws.com"]
+      test     = "StringEquals"
+      variable = "iam:PermissionsBoundary"
+      values   = [aws_iam_policy.boundary[0].arn]
     }
   }
 
   statement {
-    sid       = "NoPowerOverItself"
-    effect    = "Deny"
-    actions   = ["iam:*"]
-    resources = ["${local.own_iam}:role/${local.name}-github-*", "${local.own_iam}:policy/${local.name}-github-*"]
+    sid       = "ServiceRoles"
+    actions   = ["iam:DeleteRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy", "iam:TagRole", "iam:UntagRole"]
+    resources = local.service_role_arns
   }
 
   statement {
-    sid       = "NoManagedPolicyButTheTwo"
-    effect    = "Deny"
-    actions   = ["iam:AttachRolePolicy"]
-    resources = ["*"]
+    sid       = "TunnelProfile"
+    actions   = ["iam:AddRoleToInstanceProfile", "iam:CreateInstanceProfile", "iam:DeleteInstanceProfile", "iam:RemoveRoleFromInstanceProfile", "iam:TagInstanceProfile"]
+    resources = ["${local.own_iam}:instance-profile/${local.name}-tunnel"]
+  }
+
+  statement {
+    sid       = "ServiceRolesServeTheirServices"
+    actions   = ["iam:PassRole"]
+    resources = local.service_role_arns
 
     condition {
-      test     = "ArnNotEquals"
-      variable = "iam:PolicyARN"
-      values = [
-        "arn:${local.partition}:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole",
-        "arn:${local.partition}:iam::aws:policy/AmazonSSMManagedInstanceCore",
-      ]
+      test     = "StringEquals"
+      variable = "iam:PassedToService"
+      values   = ["vpc-flow-logs.amazonaws.com", "monitoring.rds.amazonaws.com", "ec2.amazonaws.com"]
     }
   }
 
@@ -313,6 +327,34 @@ data "aws_iam_policy_document" "github_deploy" {
       resources = ["arn:${local.partition}:s3:::${statement.value}/*"]
     }
   }
+}
+
+# The most that roles made by a deployment can ever do: write logs, and what the agent of Session Manager does.
+data "aws_iam_policy_document" "boundary" {
+  #checkov:skip=CKV_AWS_111:A boundary grants nothing; the roles' own policies name resources.
+  #checkov:skip=CKV_AWS_356:A boundary grants nothing; the roles' own policies name resources.
+  count = var.github == null ? 0 : 1
+
+  statement {
+    sid = "AtMost"
+    actions = [
+      "ec2messages:*",
+      "logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogGroups", "logs:DescribeLogStreams", "logs:GetLogEvents", "logs:PutLogEvents", "logs:PutRetentionPolicy",
+      "ssm:DescribeAssociation", "ssm:DescribeDocument", "ssm:GetDeployablePatchSnapshotForInstance", "ssm:GetDocument", "ssm:GetManifest", "ssm:ListAssociations",
+      "ssm:ListInstanceAssociations", "ssm:PutComplianceItems", "ssm:PutConfigurePackageResult", "ssm:PutInventory", "ssm:UpdateAssociationStatus",
+      "ssm:UpdateInstanceAssociationStatus", "ssm:UpdateInstanceInformation",
+      "ssmmessages:*",
+    ]
+    resources = ["*"]
+  }
+}
+
+resource "aws_iam_policy" "boundary" {
+  count = var.github == null ? 0 : 1
+
+  name        = "${local.name}-github-boundary"
+  description = "The most that roles of services of ${local.name} can do, whoever deploys them"
+  policy      = data.aws_iam_policy_document.boundary[0].json
 }
 
 data "aws_iam_policy_document" "github_lease" {

@@ -235,9 +235,10 @@ data "aws_iam_policy_document" "flow_write" {
 }
 
 resource "aws_iam_role" "flow" {
-  name               = "${local.name}-flow-logs"
-  description        = "Lets VPC flow logs of ${local.name} write to their log group"
-  assume_role_policy = data.aws_iam_policy_document.flow_trust.json
+  name                 = "${local.name}-flow-logs"
+  description          = "Lets VPC flow logs of ${local.name} write to their log group"
+  assume_role_policy   = data.aws_iam_policy_document.flow_trust.json
+  permissions_boundary = one(aws_iam_policy.boundary[*].arn)
 }
 
 resource "aws_iam_role_policy" "flow" {

@@ -28,7 +28,7 @@ locals {
     "rds.force_autovacuum_logging_level"  = { value = "warning", apply = "immediate", aurora = "instance" }
     "log_parameter_max_length"            = { value = "0", apply = "immediate", aurora = "instance" } # bound values are customers' data
     "log_parameter_max_length_on_error"   = { value = "0", apply = "immediate", aurora = "instance" }
-    "idle_in_transaction_session_timeout" = { value = "60000", apply = "immediate", aurora = "instance" } # ms
+    "idle_in_transaction_session_timeout" = { value = "300000", apply = "immediate", aurora = "instance" } # ms
 
     # A replica that is down keeps write-ahead log on the primary. A fifth of the disk is the limit; beyond it the
     # replica must be made anew, and the shop goes on selling.
