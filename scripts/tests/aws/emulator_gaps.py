@@ -11,6 +11,7 @@ import hashlib
 from typing import Any
 
 from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.models.instances import Instance
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.responses.tags import TagResponse
 from moto.rds.models import DBCluster, DBInstance, RDSBackend
@@ -131,3 +132,20 @@ def described(rule: SecurityGroupRule) -> str | None:
 
 
 SecurityGroupRule.description = property(described)
+
+
+@wrapping(Instance, "__init__")
+def instance_wears_the_groups_of_its_interface(original, self, *args, **kwargs):
+    """Moto reports no group for an instance whose groups were asked for on its network interface."""
+    original(self, *args, **kwargs)
+    if not self.security_groups:
+        self.security_groups = [group for interface in self.nics.values() for group in interface.group_set]
+
+
+def scaling_configuration_info(cluster: DBCluster) -> dict[str, Any] | None:
+    """Moto answers an empty one for clusters that have none, which is every one but Aurora Serverless v1."""
+    return moto_scaling_configuration_info(cluster) if cluster.scaling_configuration else None
+
+
+moto_scaling_configuration_info = DBCluster.scaling_configuration_info.fget
+DBCluster.scaling_configuration_info = property(scaling_configuration_info)
