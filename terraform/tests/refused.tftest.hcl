@@ -1,7 +1,8 @@
 # What is refused, input by input. Each run names the setting that is wrong, the guard that says so
 # (`expect_failures`), and in its comment a piece of the sentence, which scripts/tests/aws/test_terraform.py compares.
-# The same program takes all guards out of a copy and asserts that every input is then accepted: so none of these
-# runs passes for another reason.
+# The same program takes all guards out of a copy and asserts that every input is then accepted: so none of these runs
+# passes for another reason. Where Terraform or the provider would refuse it anyway, less kindly and often with the name
+# of an attribute that nobody wrote, `# without it:` says with which words.
 #
 # Plans only, with the real provider against an emulated AWS: python3 scripts/local.py test, or by hand with
 # AWS_ENDPOINT_URL set to a moto server.
@@ -24,6 +25,7 @@ run "unknown_environment" {
 }
 
 # says: write it like my-shop
+# without it: only lowercase alphanumeric characters and hyphens allowed
 run "project_with_capitals" {
   command = plan
 
@@ -35,6 +37,7 @@ run "project_with_capitals" {
 }
 
 # says: write it like my-shop
+# without it: cannot contain two consecutive hyphens
 run "project_with_double_hyphen" {
   command = plan
 
@@ -57,6 +60,7 @@ run "project_too_long" {
 }
 
 # says: Name a region without the zone's letter
+# without it: invalid AWS Region: eu-west-1a
 run "region_with_zone_letter" {
   command = plan
 
@@ -68,6 +72,7 @@ run "region_with_zone_letter" {
 }
 
 # says: Write the 12 digits in quotes
+# without it: AWS account ID not allowed
 run "account_with_eleven_digits" {
   command = plan
 
@@ -112,6 +117,7 @@ run "too_many_tags" {
 }
 
 # says: Write an IPv4 range in CIDR notation
+# without it: invalid CIDR address: 10.20.0.0
 run "network_without_prefix" {
   command = plan
 
@@ -123,6 +129,7 @@ run "network_without_prefix" {
 }
 
 # says: Write an IPv4 range in CIDR notation
+# without it: between 16 and 28 significant bits
 run "network_of_ipv6" {
   command = plan
 
@@ -134,6 +141,7 @@ run "network_of_ipv6" {
 }
 
 # says: Begin it with 10.20.0.0
+# without it: expected 10.20.0.0/16, got 10.20.1.0/16
 run "network_with_host_bits" {
   command = plan
 
@@ -145,6 +153,7 @@ run "network_with_host_bits" {
 }
 
 # says: Choose a prefix from /16
+# without it: between 16 and 28 significant bits
 run "network_too_large" {
   command = plan
 
@@ -178,6 +187,7 @@ run "network_of_public_addresses" {
 }
 
 # says: Write letters from a to f alone
+# without it: The given key does not identify an element
 run "zone_by_full_name" {
   command = plan
 
@@ -211,6 +221,7 @@ run "zone_the_region_lacks" {
 }
 
 # says: Set it to none (the database needs none), single or per_az
+# without it: The given key does not identify an element
 run "unknown_nat" {
   command = plan
 
@@ -244,6 +255,7 @@ run "client_group_by_name" {
 }
 
 # says: Write CIDR notation, like 10.30.0.0/16
+# without it: must be a valid IPv4 CIDR
 run "client_without_prefix" {
   command = plan
 
@@ -431,6 +443,7 @@ run "storage_type_of_old" {
 }
 
 # says: Write whole GiB
+# without it: must be a whole number, got 20.5
 run "storage_fraction" {
   command = plan
 
@@ -602,6 +615,7 @@ run "sixteen_replicas" {
 }
 
 # says: like replica-1
+# without it: only lowercase alphanumeric characters and hyphens allowed
 run "replica_name_with_underscore" {
   command = plan
 
@@ -757,6 +771,7 @@ run "key_of_other_region" {
 }
 
 # says: KMS takes 7 to 30
+# without it: expected deletion_window_in_days to be in the range
 run "key_deleted_at_once" {
   command = plan
 
@@ -768,6 +783,7 @@ run "key_deleted_at_once" {
 }
 
 # says: RDS keeps 1 to 35 days
+# without it: expected backup_retention_period to be in the range
 run "retention_too_long" {
   command = plan
 
@@ -779,6 +795,7 @@ run "retention_too_long" {
 }
 
 # says: Write UTC times like 02:00-03:00
+# without it: must satisfy the format of
 run "backup_window_with_days" {
   command = plan
 
@@ -790,6 +807,7 @@ run "backup_window_with_days" {
 }
 
 # says: Write days and UTC times
+# without it: must satisfy the format of
 run "maintenance_window_without_days" {
   command = plan
 
@@ -801,6 +819,7 @@ run "maintenance_window_without_days" {
 }
 
 # says: 7 to 30, or 0
+# without it: expected recovery_window_in_days
 run "secret_recovery_too_short" {
   command = plan
 
@@ -812,6 +831,7 @@ run "secret_recovery_too_short" {
 }
 
 # says: Set it to standard or advanced
+# without it: expected database_insights_mode to be one of
 run "unknown_insights" {
   command = plan
 
@@ -834,6 +854,7 @@ run "advanced_insights_for_a_week" {
 }
 
 # says: multiples of 31
+# without it: expected performance_insights_retention_period
 run "insights_for_thirty_days" {
   command = plan
 
@@ -845,6 +866,7 @@ run "insights_for_thirty_days" {
 }
 
 # says: Set it to 1, 5, 10, 15, 30 or 60 seconds
+# without it: expected monitoring_interval to be one of
 run "monitoring_every_two_seconds" {
   command = plan
 
@@ -856,6 +878,7 @@ run "monitoring_every_two_seconds" {
 }
 
 # says: write the next larger
+# without it: expected retention_in_days to be one of
 run "logs_for_a_hundred_days" {
   command = plan
 
@@ -867,6 +890,7 @@ run "logs_for_a_hundred_days" {
 }
 
 # says: without wildcards
+# without it: invalid value for name
 run "login_with_wildcard" {
   command = plan
 
@@ -911,6 +935,7 @@ run "github_any_repository" {
 }
 
 # says: Give both
+# without it: Cannot include a null value in a string template
 run "github_with_half_the_ids" {
   command = plan
 
