@@ -97,6 +97,8 @@ locals {
   own_iam = "arn:${local.partition}:iam::${local.account_id}"
   own_rds = "arn:${local.partition}:rds:${var.region}:${local.account_id}"
 
+  rule_arns = "arn:${local.partition}:ec2:${var.region}:${local.account_id}:security-group-rule/*"
+
   service_role_arns = [for role in ["flow-logs", "rds-monitoring", "tunnel"] : "${local.own_iam}:role/${local.name}-${role}"]
 }
 
@@ -161,10 +163,15 @@ data "aws_iam_policy_document" "github_plan" {
       "rds:Describe*", "rds:ListTagsForResource",
       "secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy", "secretsmanager:ListSecretVersionIds",
       "sns:Get*", "sns:List*",
-      "ssm:GetParameter",
       "sts:GetCallerIdentity",
     ]
     resources = ["*"]
+  }
+
+  statement {
+    sid       = "NewestImage"
+    actions   = ["ssm:GetParameter"]
+    resources = ["arn:${local.partition}:ssm:${var.region}::parameter/aws/service/*"]
   }
 
   # Makes a random string and stores nothing. Ephemeral resources are opened on every plan.
@@ -180,7 +187,7 @@ data "aws_iam_policy_document" "github_plan" {
     content {
       sid       = "ReadState"
       actions   = ["s3:GetObject", "s3:ListBucket"]
-      resources = ["arn:${local.partition}:s3:::${statement.value}", "arn:${local.partition}:s3:::${statement.value}/*"]
+      resources = ["arn:${local.partition}:s3:::${statement.value}", "arn:${local.partition}:s3:::${statement.value}/${local.name}/*"]
     }
   }
 
@@ -324,7 +331,7 @@ data "aws_iam_policy_document" "github_deploy" {
     content {
       sid       = "WriteState"
       actions   = ["s3:PutObject", "s3:DeleteObject"] # deletes only its lock
-      resources = ["arn:${local.partition}:s3:::${statement.value}/*"]
+      resources = ["arn:${local.partition}:s3:::${statement.value}/${local.name}/*"]
     }
   }
 }
@@ -367,20 +374,33 @@ data "aws_iam_policy_document" "github_lease" {
     resources = ["*"]
   }
 
+  # AWS checks the rule and its group both, so the group is the limit.
   statement {
     sid       = "OpenAndClose"
     actions   = ["ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupIngress"]
-    resources = [aws_security_group.lease[0].arn]
+    resources = [aws_security_group.lease[0].arn, local.rule_arns]
   }
 
-  # Rules are made with their leases as tags; later leases join by a tag on the rule.
+  # Leases are tags: a rule is made with Purpose = runner-lease and its first lease, others join and leave.
   statement {
-    sid       = "LeasesAreTags"
-    actions   = ["ec2:AuthorizeSecurityGroupIngress", "ec2:CreateTags", "ec2:DeleteTags", "ec2:RevokeSecurityGroupIngress"]
-    resources = ["arn:${local.partition}:ec2:${var.region}:${local.account_id}:security-group-rule/*"]
+    sid       = "TagWhatIsMade"
+    actions   = ["ec2:CreateTags"]
+    resources = [local.rule_arns]
 
     condition {
-      test     = "StringEqualsIfExists"
+      test     = "StringEquals"
+      variable = "ec2:CreateAction"
+      values   = ["AuthorizeSecurityGroupIngress"]
+    }
+  }
+
+  statement {
+    sid       = "JoinAndLeave"
+    actions   = ["ec2:CreateTags", "ec2:DeleteTags"]
+    resources = [local.rule_arns]
+
+    condition {
+      test     = "StringEquals"
       variable = "aws:ResourceTag/Purpose"
       values   = ["runner-lease"]
     }

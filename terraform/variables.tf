@@ -600,7 +600,7 @@ variable "iam_logins" {
 }
 
 variable "github" {
-  description = "Roles that GitHub Actions of one repository assumes without keys; none by default. Repositories since July 2026 name themselves with ids in their tokens: give owner_id and repository_id for those. `oidc_provider_arn` takes the account's provider if it has one. `state_bucket` is the S3 bucket of the state."
+  description = "Roles that GitHub Actions of one repository assumes without keys; none by default. Repositories since July 2026 name themselves with ids in their tokens: give owner_id and repository_id for those. `oidc_provider_arn` takes the account's provider if it has one. `state_bucket` is the S3 bucket of the state, whose keys begin with <project>-<environment>/."
   type = object({
     owner             = string
     repository        = string
