@@ -170,6 +170,19 @@ def test_taking_the_guards_out_takes_all_of_them(tmp_path):
     assert without_guards(text).count("{") == without_guards(text).count("}")
 
 
+def test_guards_stop_an_apply_and_never_a_destroy(terraform):
+    unprotected = (
+        "-input=false",
+        "-no-color",
+        "-var=environment=production",
+        "-var=protection={deletion_protection=false}",
+    )
+    refused = terraform.run("plan", *unprotected)
+    assert refused.code == 1
+    assert "protection.deletion_protection is false in production" in in_one_line(refused.output)
+    terraform.succeed("plan", "-destroy", *unprotected)
+
+
 def test_a_password_is_in_no_plan(terraform, tmp_path):
     password = "correct-horse-battery-staple"
     plan = tmp_path / "saved.tfplan"
