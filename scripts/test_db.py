@@ -10,7 +10,8 @@ Two kinds, told apart by their marker:
     scratch    writes, in databases of its own on the same server, which are dropped afterwards
 
 The rules stand in ecommerce_dms/db_tests/, each with the query that finds what breaks it and with faults that the
-query must find: planted in a scratch database, they prove that the check can fail.
+query must find: planted in a scratch database, they prove that the check can fail. What the database refuses is data as well:
+schema/guards/ lists each rule with its guard, the attack on it, and the invariant that sees what the guard would prevent.
 """
 
 from __future__ import annotations
@@ -22,7 +23,19 @@ from typing import Any
 import pytest
 from ecommerce_dms import fingerprint
 from ecommerce_dms.connection import connect
-from ecommerce_dms.db_tests import bad_writes, columns, data, drift, keys, names, privileges, triggers
+from ecommerce_dms.db_tests import (
+    bad_writes,
+    columns,
+    data,
+    drift,
+    folds,
+    guards,
+    keys,
+    names,
+    privileges,
+    races,
+    triggers,
+)
 from ecommerce_dms.db_tests.check import Check, rows
 from ecommerce_dms.roles import OWNER
 from ecommerce_dms.settings import Settings
@@ -147,6 +160,17 @@ class TestBadWrites:
         with unguarded_rows.cursor() as cursor:
             cursor.execute("ALTER TABLE shop.orders DROP CONSTRAINT ck_orders_total_adds_up")
         assert bad_writes.refusal(unguarded_rows, constraint, statement) is None
+
+
+# The guard proof: its tests stand beside what they have in common.
+TestAttacks = guards.TestAttacks
+TestUpkeep = guards.TestUpkeep
+TestOtherWaysIn = guards.TestOtherWaysIn
+TestCompleteness = guards.TestCompleteness
+TestPaymentFold = folds.TestPaymentFold
+TestRaces = races.TestRaces
+TestNoDeadlock = races.TestNoDeadlock
+TestRushes = races.TestRushes
 
 
 def findings(check: Check, connection: Any) -> list[str]:

@@ -209,9 +209,7 @@ def _block(lines: list[tuple[int, str]], file: str) -> Attack | Upkeep | Given:
     return _attack(header, common, file) if kind == "attack" else _upkeep(header, common)
 
 
-def _header(
-    lines: list[tuple[int, str]], kind: str, file: str
-) -> tuple[dict[str, list[tuple[int, str]]], list[str]]:
+def _header(lines: list[tuple[int, str]], kind: str, file: str) -> tuple[dict[str, list[tuple[int, str]]], list[str]]:
     """The `-- key: value` lines that directly follow the opening one, and what comes after them."""
     header: dict[str, list[tuple[int, str]]] = {}
     for index, (number, line) in enumerate(lines):

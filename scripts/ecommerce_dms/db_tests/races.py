@@ -544,7 +544,10 @@ class TestRaces:
                 assert attempt(connection, pay) is None
         else:
             assert outcome.codes() == []
-        assert holds(shop, f"EXISTS (SELECT FROM shop.payment_exceptions WHERE payment_id = {key('9a01')} AND kind = 'after_end')")
+        assert holds(
+            shop,
+            f"EXISTS (SELECT FROM shop.payment_exceptions WHERE payment_id = {key('9a01')} AND kind = 'after_end')",
+        )
         assert broken_invariants(shop) == []
 
     def test_categories_are_not_moved_at_repeatable_read(self, shop: Settings) -> None:
@@ -594,8 +597,11 @@ class TestNoDeadlock:
         prepare(
             shop,
             "",
-            (trigger("categories", "categories_moves_queue"), trigger("categories", "categories_keep_ancestry"),
-             constraint("categories", "ck_categories_parent_ends_ancestry")),
+            (
+                trigger("categories", "categories_moves_queue"),
+                trigger("categories", "categories_keep_ancestry"),
+                constraint("categories", "ck_categories_parent_ends_ancestry"),
+            ),
         )
         assert self.cross(shop) == [DEADLOCK]
 
