@@ -31,8 +31,8 @@ from ecommerce_dms.scratch import scratch_database
 from ecommerce_dms.settings import Settings, load_settings
 from psycopg2 import errors
 
-# Tests that test_db.py imports: pytest explains the asserts of those it knows of before they are imported.
-pytest.register_assert_rewrite("ecommerce_dms.db_tests.guards", "ecommerce_dms.db_tests.races")
+# Their assertions are to say as much as those of test_db.py, which runs them.
+pytest.register_assert_rewrite(*(f"ecommerce_dms.db_tests.{module}" for module in ("folds", "guards", "races")))
 
 # search_path: so that names are printed with their schema, whatever the database or the user has set.
 _READ_ONLY = {"default_transaction_read_only": "on", "search_path": "pg_catalog"}

@@ -9,12 +9,9 @@ Two kinds, told apart by their marker:
     target     reads the database through a connection that cannot write
     scratch    writes, in databases of its own on the same server, which are dropped afterwards
 
-What the database refuses is proven attack by attack (schema/guards/): as the owner of the tables, with the guard in place
-and with the guard removed, and by races between real connections. Those tests stand in db_tests/guards.py and races.py and
-are collected here by their import.
-
 The rules stand in ecommerce_dms/db_tests/, each with the query that finds what breaks it and with faults that the
-query must find: planted in a scratch database, they prove that the check can fail.
+query must find: planted in a scratch database, they prove that the check can fail. What the database refuses is data as well:
+schema/guards/ lists each rule with its guard, the attack on it, and the invariant that sees what the guard would prevent.
 """
 
 from __future__ import annotations
@@ -26,29 +23,20 @@ from typing import Any
 import pytest
 from ecommerce_dms import fingerprint
 from ecommerce_dms.connection import connect
-from ecommerce_dms.db_tests import bad_writes, columns, data, drift, keys, names, privileges, triggers
-from ecommerce_dms.db_tests.check import Check, rows
-from ecommerce_dms.db_tests.guards import (  # noqa: F401
-    application,
-    attacker,
-    guarded_shop,
-    owner,
-    test_application_may_not_even_try,
-    test_attack_goes_through_without_its_guards,
-    test_attack_goes_through_without_what_its_guards_stand_on,
-    test_attack_is_refused,
-    test_each_guard_refuses_alone,
-    test_every_append_only_table_is_attacked_both_ways,
-    test_every_invariant_is_proven,
-    test_every_rule_between_columns_is_proven,
-    test_every_trigger_is_proven,
-    test_legal_work_is_accepted_and_consistent,
-    test_nothing_carries_on_without_the_trigger,
-    test_there_are_23_hostile_writes,
-    test_trigger_carries_on,
-    test_truncate_of_every_table_is_refused_by_its_own_trigger,
+from ecommerce_dms.db_tests import (
+    bad_writes,
+    columns,
+    data,
+    drift,
+    folds,
+    guards,
+    keys,
+    names,
+    privileges,
+    races,
+    triggers,
 )
-from ecommerce_dms.db_tests.races import TestNoDeadlock, TestRaces, TestRushes  # noqa: F401
+from ecommerce_dms.db_tests.check import Check, rows
 from ecommerce_dms.roles import OWNER
 from ecommerce_dms.settings import Settings
 from models import metadata
@@ -172,6 +160,17 @@ class TestBadWrites:
         with unguarded_rows.cursor() as cursor:
             cursor.execute("ALTER TABLE shop.orders DROP CONSTRAINT ck_orders_total_adds_up")
         assert bad_writes.refusal(unguarded_rows, constraint, statement) is None
+
+
+# The guard proof: its tests stand beside what they have in common.
+TestAttacks = guards.TestAttacks
+TestUpkeep = guards.TestUpkeep
+TestOtherWaysIn = guards.TestOtherWaysIn
+TestCompleteness = guards.TestCompleteness
+TestPaymentFold = folds.TestPaymentFold
+TestRaces = races.TestRaces
+TestNoDeadlock = races.TestNoDeadlock
+TestRushes = races.TestRushes
 
 
 def findings(check: Check, connection: Any) -> list[str]:
