@@ -196,7 +196,8 @@ HISTORIES = (
 )
 
 # Amounts that tell which event counted: no two sums of them are alike.
-LARGE = tuple(Event(kind, 3**n) for n, kind in enumerate(("captured", "refunded", "authorized") * 3)) + (
+LARGE = (
+    *(Event(kind, 3**n) for n, kind in enumerate(("captured", "refunded", "authorized") * 3)),
     Event("captured", FULL),
     Event("captured", 41, "USD"),
     Event("voided"),
