@@ -185,7 +185,7 @@ def _seed_if_empty(turn: int) -> None:
 
 def _verify() -> int:
     """Prints one line per invariant; returns the number of violations."""
-    with console.step("verifying every invariant"):
+    with console.step("verifying what is stored"):
         rows = _query("SELECT invariant, examined, violations, example FROM api.verify_integrity() ORDER BY invariant")
     width = max(len(row[0]) for row in rows)
     for invariant, examined, violations, example in rows:

@@ -259,7 +259,7 @@ def _upkeep(header: dict[str, list[tuple[int, str]]], common: dict) -> Upkeep:
     if "holds" in header:
         holds = header["holds"][0][1]
     else:
-        invariant = header["invariant"][0][1]
+        _line, invariant = header["invariant"][0]
         if not _NAME.fullmatch(invariant):
             raise GuardFileError(f"{common['where']}: invariant: {invariant!r} is no name of an invariant")
     return Upkeep(**common, invariant=invariant, holds=holds)

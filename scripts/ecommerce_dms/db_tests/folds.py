@@ -197,7 +197,7 @@ HISTORIES = (
 
 # Amounts that tell which event counted: no two sums of them are alike.
 LARGE = (
-    *(Event(kind, 3**n) for n, kind in enumerate(("captured", "refunded", "authorized") * 3)),
+    *tuple(Event(kind, 3**n) for n, kind in enumerate(("captured", "refunded", "authorized") * 3)),
     Event("captured", FULL),
     Event("captured", 41, "USD"),
     Event("voided"),

@@ -1,0 +1,60 @@
+"""Terraform and an emulated AWS for the tests; each is skipped, with the reason, on a machine that lacks it."""
+
+from __future__ import annotations
+
+import importlib.util
+import select
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .terraform_cli import Terraform, copy_of_module
+
+SCRIPTS = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def terraform_binary() -> str:
+    found = shutil.which("terraform")
+    if not found:
+        pytest.skip("needs Terraform 1.11 or newer on PATH: https://developer.hashicorp.com/terraform/install")
+    return found
+
+
+@pytest.fixture(scope="session")
+def aws_endpoint() -> Iterator[str]:
+    """The address of a moto server of our own, on a free port of loopback, stopped by its process id."""
+    if importlib.util.find_spec("moto") is None:
+        pytest.skip("needs moto, an emulated AWS: pip install -r scripts/requirements-dev.txt")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.aws.emulator"], cwd=SCRIPTS, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        ready, _, _ = select.select([process.stdout], [], [], 60)
+        port = process.stdout.readline().strip() if ready else ""
+        assert port, "the emulated AWS did not start within 60 seconds"
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+@pytest.fixture(scope="session")
+def initialised(terraform_binary: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of terraform/ with the provider that the lock file names."""
+    folder = copy_of_module(tmp_path_factory.mktemp("terraform") / "initialised")
+    finished = Terraform(folder, None).run("init", "-input=false", "-no-color", "-lockfile=readonly", "-backend=false")
+    if finished.code != 0 and "Failed to query available provider packages" in finished.output:
+        pytest.skip("needs the provider hashicorp/aws: neither a registry nor a local mirror has it")
+    assert finished.code == 0, finished.output
+    return folder
+
+
+@pytest.fixture
+def terraform(initialised: Path, aws_endpoint: str, tmp_path: Path) -> Terraform:
+    """A fresh copy of the module with empty state, against the emulated AWS."""
+    return Terraform(copy_of_module(tmp_path / "terraform", initialised=initialised), aws_endpoint)

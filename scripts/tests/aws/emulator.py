@@ -1,0 +1,34 @@
+"""An emulated AWS on loopback: moto's server, with the gaps closed that Terraform's provider falls into.
+
+Runs as a process of its own (`python -m tests.aws.emulator`), because moto reads its settings when it is imported. Prints its
+port on the first line and serves until it is told to stop.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+
+os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"  # else attaching AmazonRDSEnhancedMonitoringRole fails
+
+from moto.server import ThreadedMotoServer
+
+from . import emulator_gaps  # noqa: F401 - importing it closes the gaps
+
+
+def main() -> int:
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    print(server.get_host_and_port()[1], flush=True)
+    stopped.wait()
+    server.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
