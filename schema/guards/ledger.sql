@@ -31,6 +31,14 @@ UPDATE shop.journal_lines SET amount_minor = amount_minor + 1 WHERE journal_id =
 -- invariant: journals_balance
 DELETE FROM shop.journal_lines WHERE journal_id = 4;
 
+-- attack: journal_line_is_deleted_by_merge
+-- rule: the journal is append-only, for every kind of statement
+-- guard: trigger shop.journal_lines journal_lines_are_append_only
+-- refused: SH101 journal_lines_are_append_only
+-- invariant: journals_balance
+MERGE INTO shop.journal_lines AS line USING (VALUES (4)) AS entry (journal_id) ON line.journal_id = entry.journal_id
+WHEN MATCHED THEN DELETE;
+
 -- given: new_journal
 INSERT INTO shop.journals (kind, currency, line_count, description) VALUES ('correction', 'USD', 2, 'By hand');
 

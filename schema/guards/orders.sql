@@ -716,6 +716,18 @@ SET CONSTRAINTS ALL DEFERRED;
 -- after: whole_new_order
 DELETE FROM shop.order_items WHERE order_id = '01990000-0000-7000-8000-00000000db02';
 
+-- attack: order_line_is_deleted_beside_an_insert
+-- rule: order lines are kept, also where another part of the statement writes one
+-- guard: trigger shop.order_items order_items_are_kept
+-- refused: SH101 order_items_are_kept
+-- invariant: order_totals_equal_lines
+-- after: whole_new_order
+WITH removed AS (
+    DELETE FROM shop.order_items WHERE order_id = '01990000-0000-7000-8000-00000000db02' RETURNING variant_id
+)
+INSERT INTO shop.stock_movements (variant_id, warehouse_id, kind, on_hand_delta)
+SELECT variant_id, 1, 'receipt', 1 FROM removed;
+
 -- attack: line_added_to_a_finished_order
 -- rule: lines are never added later
 -- guard: trigger shop.order_items order_items_add_up

@@ -80,6 +80,17 @@ def named_by(error: psycopg2.Error) -> tuple[str, str]:
     return error.pgcode, error.diag.constraint_name or error.diag.column_name or ""
 
 
+def content(connection: Any) -> dict[str, str]:
+    """A digest of the rows of each table."""
+    with connection.cursor() as cursor:
+        digests = {}
+        for table in tables(cursor):
+            cursor.execute(f"SELECT md5(string_agg(t::text, ';' ORDER BY t::text)) FROM shop.{table} AS t")
+            digests[table] = cursor.fetchone()[0]
+    connection.rollback()
+    return digests
+
+
 class OnSmallShop:
     """Fixtures of the tests below: a copy of the small shop for each class. No test commits."""
 
@@ -93,9 +104,11 @@ class OnSmallShop:
     @pytest.fixture(scope="class")
     @classmethod
     def owner(cls, guarded_shop: Settings) -> Iterator[Any]:
-        """The owner's connection to it, for all tests of the class."""
+        """The owner's connection to it, for all tests of the class, which leave no trace."""
         with closing(connect(guarded_shop, role=OWNER, options={"statement_timeout": "30s"})) as connection:
+            before = content(connection)
             yield connection
+            assert content(connection) == before
 
     @pytest.fixture
     def attacker(self, owner: Any) -> Iterator[Any]:
