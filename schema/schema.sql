@@ -367,6 +367,25 @@ $$;
 
 COMMENT ON FUNCTION shop.balance_journal() IS 'Trigger: lines of an entry sum to zero, in one statement.';
 
+CREATE FUNCTION shop.check_coupon_terms() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+BEGIN
+    IF NEW.coupon_id <> OLD.coupon_id OR NEW.created_at <> OLD.created_at
+       OR EXISTS (SELECT FROM shop.coupon_redemptions WHERE coupon_id = OLD.coupon_id) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH102',
+            MESSAGE = format('coupon %s stays what it was issued as', OLD.code),
+            HINT = 'Switch it off (is_active) and issue another.',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+COMMENT ON FUNCTION shop.check_coupon_terms() IS 'Trigger: key and birth of a coupon never change, its code, value and currency not once it was used.';
+
 CREATE FUNCTION shop.check_customer_limit() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
@@ -566,6 +585,11 @@ CREATE FUNCTION shop.count_cancellations() RETURNS trigger
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
 BEGIN
+    PERFORM FROM shop.order_items
+    WHERE order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
+      AND (order_id, line_number) IN (SELECT order_id, line_number FROM added)
+    ORDER BY order_id, line_number
+    FOR NO KEY UPDATE;
     UPDATE shop.order_items AS line
     SET cancelled_quantity = line.cancelled_quantity + change.quantity
     FROM (
@@ -675,12 +699,18 @@ BEGIN
 
     SELECT min(format('order %s is %s', order_id, status)) INTO ended
     FROM shop.orders
-    WHERE order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added)) AND status NOT IN ('pending', 'confirmed');
+    WHERE order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
+      AND (status NOT IN ('pending', 'confirmed')
+           -- What was cancelled is no longer owed, and what a closed payment captured is paid.
+           OR intended_minor + (
+               SELECT coalesce(sum(closed.captured_minor), 0) FROM shop.payments AS closed
+               WHERE closed.order_id = orders.order_id AND closed.closed_at IS NOT NULL
+           ) > total_minor - cancelled_minor);
     IF ended IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH111',
-            MESSAGE = format('%s: nothing is to be paid', ended),
-            HINT = 'Place another order.',
+            MESSAGE = format('%s: that much is not to be paid', ended),
+            HINT = 'Pay what is owed of an order that is not over: its total less what was cancelled or is paid.',
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
     END IF;
     RETURN NULL;
@@ -746,6 +776,17 @@ CREATE FUNCTION shop.count_refund() RETURNS trigger
 DECLARE
     amount bigint := CASE TG_OP WHEN 'INSERT' THEN NEW.amount_minor ELSE -NEW.amount_minor END;
 BEGIN
+    -- Money that the provider gave back without being asked stands in no request, and is gone all the same.
+    IF TG_OP = 'INSERT' AND EXISTS (
+        SELECT FROM (SELECT * FROM shop.payments WHERE payment_id = NEW.payment_id FOR NO KEY UPDATE) AS payment
+        WHERE refunded_minor > refund_requested_minor AND amount > captured_minor - refunded_minor
+    ) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH111',
+            MESSAGE = format('payment %s was refunded already, by its provider', NEW.payment_id),
+            HINT = 'Request no more than is left of what was captured.',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
+    END IF;
     UPDATE shop.returns SET refund_requested_minor = refund_requested_minor + amount
     WHERE return_id = NEW.return_id;
     UPDATE shop.payments SET refund_requested_minor = refund_requested_minor + amount
@@ -843,9 +884,10 @@ CREATE FUNCTION shop.fold_payment_events(wanted_payment_id uuid, OUT authorized 
            least(refunded, captured, amount_minor),
            greatest(captured - amount_minor, 0),
            greatest(refunded - least(captured, amount_minor), 0),
-           closed_at
+           -- The transaction of an event can have begun before that of its payment.
+           CASE WHEN closed_at IS NOT NULL THEN greatest(closed_at, created_at) END
     FROM (
-        SELECT payment.amount_minor,
+        SELECT payment.amount_minor, payment.created_at,
                coalesce(sum(event.amount_minor) FILTER (WHERE event.kind = 'authorized'), 0)::bigint AS authorized,
                coalesce(sum(event.amount_minor) FILTER (WHERE event.kind = 'captured'), 0)::bigint AS captured,
                coalesce(sum(event.amount_minor) FILTER (WHERE event.kind = 'refunded'), 0)::bigint AS refunded,
@@ -1566,8 +1608,12 @@ BEGIN
     FROM shop.categories WHERE category_id = NEW.parent_id
     FOR NO KEY UPDATE;
     IF NOT FOUND THEN
-        NEW.ancestry := ARRAY[NEW.parent_id]; -- The foreign key will say that the parent does not exist.
-        RETURN NEW;
+        -- Not left to the foreign key, which looks when the statement ends: by then three rows of it could name each other.
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH111',
+            MESSAGE = format('there is no category %s to put this one below', NEW.parent_id),
+            HINT = 'Insert parents first, in a statement of their own.',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
     END IF;
     PERFORM FROM shop.categories WHERE category_id = ANY (NEW.ancestry) ORDER BY category_id FOR NO KEY UPDATE;
 
@@ -1901,6 +1947,11 @@ CREATE FUNCTION shop.release_allocated_stock() RETURNS trigger
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
 BEGIN
+    PERFORM FROM shop.order_items
+    WHERE order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM after))
+      AND (order_id, line_number) IN (SELECT order_id, line_number FROM after)
+    ORDER BY order_id, line_number
+    FOR NO KEY UPDATE;
     UPDATE shop.order_items AS line
     SET allocated_quantity = line.allocated_quantity - change.quantity
     FROM (
@@ -2039,6 +2090,12 @@ BEGIN
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
     END IF;
 
+    -- Lines are locked in the order of their keys, as by every trigger that counts on them: an UPDATE alone takes them in any.
+    PERFORM FROM shop.order_items
+    WHERE order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
+      AND (order_id, line_number) IN (SELECT order_id, line_number FROM added)
+    ORDER BY order_id, line_number
+    FOR NO KEY UPDATE;
     UPDATE shop.order_items AS line
     SET allocated_quantity = line.allocated_quantity + change.quantity
     FROM (
@@ -2082,6 +2139,7 @@ CREATE FUNCTION shop.ship_items() RETURNS trigger
     AS $$
 DECLARE
     wrong_shipment text;
+    unpaid text;
 BEGIN
     SELECT min(arrived.shipment_id::text) INTO wrong_shipment
     FROM (SELECT shipment_id, count(*) AS total FROM added GROUP BY shipment_id) AS arrived
@@ -2096,6 +2154,23 @@ BEGIN
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
     END IF;
 
+    SELECT min(format('order %s', header.order_id)) INTO unpaid
+    FROM shop.orders AS header
+    WHERE header.order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
+      AND header.status = 'confirmed' AND header.authorized_minor < header.total_minor - header.cancelled_minor;
+    IF unpaid IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH111',
+            MESSAGE = format('%s is no longer paid for: its authorization was taken back', unpaid),
+            HINT = 'Have it paid anew (payment_exceptions lists it), or cancel it.',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
+    END IF;
+
+    PERFORM FROM shop.order_allocations
+    WHERE order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
+      AND (order_id, line_number, warehouse_id, slot) IN (SELECT order_id, line_number, warehouse_id, slot FROM added)
+    ORDER BY order_id, line_number, warehouse_id, slot
+    FOR NO KEY UPDATE;
     UPDATE shop.order_allocations AS allocation
     SET shipped_quantity = allocation.shipped_quantity + change.quantity
     FROM (
@@ -2105,6 +2180,11 @@ BEGIN
     WHERE (allocation.order_id, allocation.line_number, allocation.warehouse_id, allocation.slot)
         = (change.order_id, change.line_number, change.warehouse_id, change.slot);
 
+    PERFORM FROM shop.order_items
+    WHERE order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
+      AND (order_id, line_number) IN (SELECT order_id, line_number FROM added)
+    ORDER BY order_id, line_number
+    FOR NO KEY UPDATE;
     UPDATE shop.order_items AS line
     SET shipped_quantity = line.shipped_quantity + change.quantity
     FROM (
@@ -4727,6 +4807,8 @@ CREATE TRIGGER coupons_refuse_truncate BEFORE TRUNCATE ON shop.coupons FOR EACH 
 
 CREATE TRIGGER coupons_start_unused BEFORE INSERT ON shop.coupons FOR EACH ROW WHEN ((new.times_used <> 0)) EXECUTE FUNCTION shop.refuse('SH103', 'times_used starts at 0', 'Leave the column out.');
 
+CREATE TRIGGER coupons_terms_stay_once_used BEFORE UPDATE OF coupon_id, created_at, code, kind, rate, amount_minor, currency ON shop.coupons FOR EACH ROW EXECUTE FUNCTION shop.check_coupon_terms();
+
 CREATE TRIGGER coupons_times_used_is_kept BEFORE UPDATE OF times_used ON shop.coupons FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse_direct_write('Insert or release a coupon redemption.');
 
 CREATE TRIGGER credit_notes_are_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON shop.credit_notes FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'credit notes are append-only', 'Issue another document.');
@@ -4935,7 +5017,7 @@ CREATE TRIGGER payments_reference_is_final BEFORE UPDATE OF provider_reference O
 
 CREATE TRIGGER payments_refuse_truncate BEFORE TRUNCATE ON shop.payments FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
-CREATE TRIGGER payments_start_at_rest BEFORE INSERT ON shop.payments FOR EACH ROW WHEN ((((new.authorized_minor <> 0) OR (new.captured_minor <> 0) OR (new.refunded_minor <> 0) OR (new.refund_requested_minor <> 0)) OR (new.closed_at IS NOT NULL))) EXECUTE FUNCTION shop.refuse('SH103', 'a payment starts with nothing authorized', 'Insert payment events.');
+CREATE TRIGGER payments_start_at_rest BEFORE INSERT ON shop.payments FOR EACH ROW WHEN ((((new.authorized_minor <> 0) OR (new.captured_minor <> 0) OR (new.refunded_minor <> 0) OR (new.refund_requested_minor <> 0)) OR (new.closed_at IS NOT NULL) OR (new.created_at IS DISTINCT FROM now()))) EXECUTE FUNCTION shop.refuse('SH103', 'a payment starts now, with nothing authorized', 'Leave moments and sums out; insert payment events.');
 
 CREATE TRIGGER payments_sums_are_kept BEFORE UPDATE OF authorized_minor, captured_minor, refunded_minor, refund_requested_minor, closed_at ON shop.payments FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse_direct_write('Insert payment events or refunds.');
 
@@ -5427,6 +5509,8 @@ REVOKE ALL ON FUNCTION shop.audit() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.balance_journal() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION shop.check_coupon_terms() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION shop.check_customer_limit() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.check_order_transition() FROM PUBLIC;
@@ -5717,4 +5801,4 @@ ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON TYPES FROM PUBLIC;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC;
 
--- fingerprint: aebe01927a79698271c5ee4de20f7377d2a785bafb3e15bbb583c5e50abb1f06
+-- fingerprint: f3443788efe1e221c9ce74da68a7869237316455929efc3ae06b331ef96bdcb3

@@ -184,6 +184,20 @@ UPDATE shop.coupons SET times_used = 0 WHERE code = 'LIMITED';
 -- after: coupon_used_twice
 UPDATE shop.coupons SET usage_limit = 1 WHERE code = 'PERSONAL';
 
+-- attack: coupon_in_use_changes_its_currency
+-- rule: a coupon stays what it was used as
+-- guard: trigger shop.coupons coupons_terms_stay_once_used
+-- refused: SH102 coupons_terms_stay_once_used
+-- invariant: coupons_are_released_with_orders
+UPDATE shop.coupons SET currency = 'USD' WHERE code = 'PERSONAL';
+
+-- attack: coupon_in_use_changes_its_code
+-- rule: a coupon stays what it was used as
+-- guard: trigger shop.coupons coupons_terms_stay_once_used
+-- refused: SH102 coupons_terms_stay_once_used
+-- invariant: none: the orders keep what it took off then
+UPDATE shop.coupons SET code = 'RENAMED' WHERE code = 'PERSONAL';
+
 -- attack: coupon_of_no_value
 -- rule: a coupon takes off a rate or an amount, as its kind says
 -- guard: constraint shop.coupons ck_coupons_value_fits_kind
@@ -197,7 +211,7 @@ VALUES ('NEW', 'New', 'fixed', 0.1, NULL, 'EUR');
 -- guard: constraint shop.coupons ck_coupons_value_fits_kind
 -- refused: 23514 ck_coupons_value_fits_kind
 -- invariant: none: the constraint is the rule
-UPDATE shop.coupons SET rate = 1.5 WHERE code = 'LIMITED';
+INSERT INTO shop.coupons (code, description, kind, rate) VALUES ('NEW', 'New', 'percent', 1.5);
 
 -- attack: coupon_minimum_in_no_currency
 -- rule: a minimum is an amount of a currency

@@ -61,6 +61,24 @@ UPDATE shop.categories SET ancestry = '{3,2}' WHERE category_id = 3;
 -- invariant: category_ancestry_follows_parents
 UPDATE shop.categories SET ancestry = '{1,4}' WHERE category_id = 3;
 
+-- attack: categories_in_a_ring_in_one_insert
+-- rule: no cycle arises from rows of one INSERT that name each other
+-- guard: trigger shop.categories categories_keep_ancestry
+-- guard: constraint shop.categories ck_categories_parent_ends_ancestry
+-- refused: SH111 categories_keep_ancestry
+-- invariant: category_ancestry_follows_parents
+INSERT INTO shop.categories (category_id, parent_id, slug, name) OVERRIDING SYSTEM VALUE
+VALUES (100, 101, 'a-ring', 'A'), (101, 102, 'b-ring', 'B'), (102, 100, 'c-ring', 'C');
+
+-- attack: child_before_its_parent
+-- rule: a category is put below one that is there
+-- guard: trigger shop.categories categories_keep_ancestry
+-- guard: constraint shop.categories ck_categories_parent_ends_ancestry
+-- refused: SH111 categories_keep_ancestry
+-- invariant: category_ancestry_follows_parents
+INSERT INTO shop.categories (category_id, parent_id, slug, name) OVERRIDING SYSTEM VALUE
+VALUES (100, 101, 'child', 'Child'), (101, 4, 'parent', 'Parent');
+
 -- upkeep: ancestry_of_a_new_category
 -- rule: a new category gets its ancestry from its parent, whatever the client says
 -- guard: trigger shop.categories categories_keep_ancestry

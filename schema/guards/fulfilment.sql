@@ -33,6 +33,27 @@ INSERT INTO shop.shipment_items (shipment_id, line_number, slot, order_id, wareh
 -- given: d001_confirmed
 UPDATE shop.orders SET status = 'confirmed' WHERE order_id = '01990000-0000-7000-8000-00000000d001';
 
+-- given: d002_voided
+INSERT INTO shop.payment_events (provider, provider_event_id, payment_id, kind, currency, occurred_at)
+VALUES ('stripe', 'evt_v2', '01990000-0000-7000-8000-000000009a02', 'voided', 'EUR', now());
+
+-- attack: goods_leave_after_the_authorization_was_voided
+-- rule: nothing leaves that is no longer paid for
+-- guard: trigger shop.shipment_items shipment_items_ship
+-- refused: SH111 shipment_items_ship
+-- invariant: shipped_quantities_equal_items
+-- after: d002_voided
+WITH parcel AS (
+    INSERT INTO shop.shipments (shipment_id, order_id, warehouse_id, carrier, line_count)
+    SELECT '01990000-0000-7000-8000-000000005b02', order_id, warehouse_id, 'An Post', 1
+    FROM shop.order_allocations WHERE order_id = '01990000-0000-7000-8000-00000000d002' ORDER BY line_number, warehouse_id, slot LIMIT 1
+    RETURNING shipment_id
+)
+INSERT INTO shop.shipment_items (shipment_id, order_id, warehouse_id, line_number, slot, quantity)
+SELECT parcel.shipment_id, allocation.order_id, warehouse_id, line_number, slot, 1
+FROM parcel, shop.order_allocations AS allocation
+WHERE allocation.order_id = '01990000-0000-7000-8000-00000000d002' ORDER BY line_number, warehouse_id, slot LIMIT 1;
+
 -- attack: unpaid_order_is_shipped
 -- rule: only what was confirmed leaves
 -- guard: constraint shop.orders ck_orders_shipped_is_confirmed

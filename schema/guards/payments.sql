@@ -27,9 +27,9 @@ VALUES ('01990000-0000-7000-8000-00000000d001', 'EUR', 'stripe', 'card', 100, no
 -- attack: payments_beyond_the_total
 -- rule: payments that are open at the same time are no more than is owed (Saleor 14926: customer pays twice)
 -- guard: constraint shop.orders ck_orders_intended_within_total
--- depends: trigger shop.payments payments_count_on_order
+-- guard: trigger shop.payments payments_count_on_order
 -- refused: 23514 ck_orders_intended_within_total
--- invariant: none: the constraint is the rule; counters and rows agree
+-- invariant: order_sums_equal_payments
 INSERT INTO shop.payments (order_id, currency, provider, method, amount_minor) VALUES ('01990000-0000-7000-8000-00000000d001', 'EUR', 'stripe', 'card', 1);
 
 -- attack: payment_for_an_order_that_is_over
@@ -38,6 +38,57 @@ INSERT INTO shop.payments (order_id, currency, provider, method, amount_minor) V
 -- refused: SH111 payments_count_on_order
 -- invariant: order_sums_equal_payments
 INSERT INTO shop.payments (order_id, currency, provider, method, amount_minor) VALUES ('01990000-0000-7000-8000-00000000d005', 'EUR', 'stripe', 'card', 100);
+
+-- given: d001_one_unit_cancelled
+UPDATE shop.order_allocations SET released_quantity = 1 WHERE (order_id, line_number, warehouse_id, slot) = (
+    SELECT order_id, line_number, warehouse_id, slot FROM shop.order_allocations
+    WHERE order_id = '01990000-0000-7000-8000-00000000d001' ORDER BY line_number, warehouse_id, slot LIMIT 1);
+INSERT INTO shop.order_item_cancellations (order_id, line_number, quantity, reason)
+SELECT order_id, line_number, 1, 'customer_request' FROM shop.order_allocations
+WHERE order_id = '01990000-0000-7000-8000-00000000d001' AND released_quantity = 1;
+
+-- attack: payment_for_what_was_cancelled
+-- rule: nobody pays for what was cancelled
+-- guard: trigger shop.payments payments_count_on_order
+-- refused: SH111 payments_count_on_order
+-- invariant: order_sums_equal_payments
+-- after: d001_unpaid
+-- after: d001_one_unit_cancelled
+INSERT INTO shop.payments (order_id, currency, provider, method, amount_minor) VALUES ('01990000-0000-7000-8000-00000000d001', 'EUR', 'stripe', 'card', 6485);
+
+-- given: d001_captured_in_part_and_voided
+INSERT INTO shop.payment_events (provider, provider_event_id, payment_id, kind, amount_minor, currency, occurred_at)
+VALUES ('stripe', 'evt_p1', '01990000-0000-7000-8000-000000009a01', 'captured', 1000, 'EUR', now()),
+       ('stripe', 'evt_p2', '01990000-0000-7000-8000-000000009a01', 'voided', 0, 'EUR', now());
+
+-- attack: payment_after_a_part_was_captured_and_the_rest_voided
+-- rule: what a closed payment captured is not paid again
+-- guard: trigger shop.payments payments_count_on_order
+-- refused: SH111 payments_count_on_order
+-- invariant: order_sums_equal_payments
+-- after: d001_captured_in_part_and_voided
+INSERT INTO shop.payments (order_id, currency, provider, method, amount_minor) VALUES ('01990000-0000-7000-8000-00000000d001', 'EUR', 'stripe', 'card', 6485);
+
+-- attack: payment_of_next_year
+-- rule: a payment starts at the server's moment
+-- guard: trigger shop.payments payments_start_at_rest
+-- refused: SH103 payments_start_at_rest
+-- invariant: none: the moment is all that would be wrong
+-- after: d001_unpaid
+INSERT INTO shop.payments (order_id, currency, provider, method, amount_minor, created_at) VALUES ('01990000-0000-7000-8000-00000000d001', 'EUR', 'stripe', 'card', 100, now() + interval '1 year');
+
+-- given: d003_refunded_unasked
+INSERT INTO shop.payment_events (provider, provider_event_id, payment_id, kind, amount_minor, currency, occurred_at)
+SELECT provider, 'evt_unasked', payment_id, 'refunded', captured_minor, currency, now()
+FROM shop.payments WHERE payment_id = '01990000-0000-7000-8000-000000009a03';
+
+-- attack: refund_of_what_the_provider_refunded
+-- rule: money that the provider gave back is not given back again
+-- guard: trigger shop.refunds refunds_count
+-- refused: SH111 refunds_count
+-- invariant: refund_requests_equal_refunds
+-- after: d003_refunded_unasked
+INSERT INTO shop.refunds (payment_id, order_id, currency, amount_minor, reason) VALUES ('01990000-0000-7000-8000-000000009a03', '01990000-0000-7000-8000-00000000d003', 'EUR', 100, 'Goodwill');
 
 -- attack: payment_in_another_currency
 -- rule: an order is paid in its currency

@@ -50,8 +50,12 @@ BEGIN
     FROM shop.categories WHERE category_id = NEW.parent_id
     FOR NO KEY UPDATE;
     IF NOT FOUND THEN
-        NEW.ancestry := ARRAY[NEW.parent_id]; -- The foreign key will say that the parent does not exist.
-        RETURN NEW;
+        -- Not left to the foreign key, which looks when the statement ends: by then three rows of it could name each other.
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH111',
+            MESSAGE = format('there is no category %s to put this one below', NEW.parent_id),
+            HINT = 'Insert parents first, in a statement of their own.',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
     END IF;
     PERFORM FROM shop.categories WHERE category_id = ANY (NEW.ancestry) ORDER BY category_id FOR NO KEY UPDATE;
 

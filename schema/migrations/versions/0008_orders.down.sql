@@ -1,4 +1,6 @@
 DELETE FROM shop.pii_columns WHERE table_name IN ('orders', 'order_addresses');
+DROP TRIGGER coupons_terms_stay_once_used ON shop.coupons;
+DROP FUNCTION shop.check_coupon_terms();
 DROP TRIGGER coupons_customer_limit_covers_uses ON shop.coupons;
 DROP FUNCTION shop.invariant_coupons_are_released_with_orders();
 DROP FUNCTION shop.invariant_coupons_keep_customer_limit();

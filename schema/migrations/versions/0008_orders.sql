@@ -420,6 +420,12 @@ BEGIN
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
     END IF;
 
+    -- Lines are locked in the order of their keys, as by every trigger that counts on them: an UPDATE alone takes them in any.
+    PERFORM FROM shop.order_items
+    WHERE order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
+      AND (order_id, line_number) IN (SELECT order_id, line_number FROM added)
+    ORDER BY order_id, line_number
+    FOR NO KEY UPDATE;
     UPDATE shop.order_items AS line
     SET allocated_quantity = line.allocated_quantity + change.quantity
     FROM (
@@ -446,6 +452,11 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
 BEGIN
+    PERFORM FROM shop.order_items
+    WHERE order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM after))
+      AND (order_id, line_number) IN (SELECT order_id, line_number FROM after)
+    ORDER BY order_id, line_number
+    FOR NO KEY UPDATE;
     UPDATE shop.order_items AS line
     SET allocated_quantity = line.allocated_quantity - change.quantity
     FROM (
@@ -526,6 +537,11 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
 BEGIN
+    PERFORM FROM shop.order_items
+    WHERE order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
+      AND (order_id, line_number) IN (SELECT order_id, line_number FROM added)
+    ORDER BY order_id, line_number
+    FOR NO KEY UPDATE;
     UPDATE shop.order_items AS line
     SET cancelled_quantity = line.cancelled_quantity + change.quantity
     FROM (
@@ -878,6 +894,30 @@ COMMENT ON FUNCTION shop.coupon_uses_by_customer(bigint) IS 'How often each cust
 CREATE TRIGGER coupons_customer_limit_covers_uses
     BEFORE UPDATE OF per_customer_limit ON shop.coupons
     FOR EACH ROW EXECUTE FUNCTION shop.check_customer_limit();
+
+-- What a coupon was used at is what it stays: orders point at it.
+CREATE FUNCTION shop.check_coupon_terms() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+BEGIN
+    IF NEW.coupon_id <> OLD.coupon_id OR NEW.created_at <> OLD.created_at
+       OR EXISTS (SELECT FROM shop.coupon_redemptions WHERE coupon_id = OLD.coupon_id) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH102',
+            MESSAGE = format('coupon %s stays what it was issued as', OLD.code),
+            HINT = 'Switch it off (is_active) and issue another.',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION shop.check_coupon_terms() IS
+    'Trigger: key and birth of a coupon never change, its code, value and currency not once it was used.';
+
+CREATE TRIGGER coupons_terms_stay_once_used
+    BEFORE UPDATE OF coupon_id, created_at, code, kind, rate, amount_minor, currency ON shop.coupons
+    FOR EACH ROW EXECUTE FUNCTION shop.check_coupon_terms();
 
 CREATE FUNCTION shop.invariant_coupon_uses_equal_redemptions()
 RETURNS TABLE (examined bigint, violations bigint, example text)

@@ -31,6 +31,7 @@ SET search_path = pg_catalog, shop, pg_temp
 AS $$
 DECLARE
     wrong_shipment text;
+    unpaid text;
 BEGIN
     SELECT min(arrived.shipment_id::text) INTO wrong_shipment
     FROM (SELECT shipment_id, count(*) AS total FROM added GROUP BY shipment_id) AS arrived
@@ -45,6 +46,23 @@ BEGIN
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
     END IF;
 
+    SELECT min(format('order %s', header.order_id)) INTO unpaid
+    FROM shop.orders AS header
+    WHERE header.order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
+      AND header.status = 'confirmed' AND header.authorized_minor < header.total_minor - header.cancelled_minor;
+    IF unpaid IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH111',
+            MESSAGE = format('%s is no longer paid for: its authorization was taken back', unpaid),
+            HINT = 'Have it paid anew (payment_exceptions lists it), or cancel it.',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
+    END IF;
+
+    PERFORM FROM shop.order_allocations
+    WHERE order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
+      AND (order_id, line_number, warehouse_id, slot) IN (SELECT order_id, line_number, warehouse_id, slot FROM added)
+    ORDER BY order_id, line_number, warehouse_id, slot
+    FOR NO KEY UPDATE;
     UPDATE shop.order_allocations AS allocation
     SET shipped_quantity = allocation.shipped_quantity + change.quantity
     FROM (
@@ -54,6 +72,11 @@ BEGIN
     WHERE (allocation.order_id, allocation.line_number, allocation.warehouse_id, allocation.slot)
         = (change.order_id, change.line_number, change.warehouse_id, change.slot);
 
+    PERFORM FROM shop.order_items
+    WHERE order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
+      AND (order_id, line_number) IN (SELECT order_id, line_number FROM added)
+    ORDER BY order_id, line_number
+    FOR NO KEY UPDATE;
     UPDATE shop.order_items AS line
     SET shipped_quantity = line.shipped_quantity + change.quantity
     FROM (

@@ -6,8 +6,9 @@ CREATE TRIGGER payments_start_at_rest
     BEFORE INSERT ON shop.payments
     FOR EACH ROW WHEN (
         (NEW.authorized_minor, NEW.captured_minor, NEW.refunded_minor, NEW.refund_requested_minor) <> (0, 0, 0, 0)
-        OR NEW.closed_at IS NOT NULL)
-    EXECUTE FUNCTION shop.refuse('SH103', 'a payment starts with nothing authorized', 'Insert payment events.');
+        OR NEW.closed_at IS NOT NULL OR NEW.created_at IS DISTINCT FROM now())
+    EXECUTE FUNCTION shop.refuse('SH103', 'a payment starts now, with nothing authorized',
+        'Leave moments and sums out; insert payment events.');
 CREATE TRIGGER payments_facts_are_immutable
     BEFORE UPDATE OF payment_id, order_id, currency, provider, method, amount_minor, created_at ON shop.payments
     FOR EACH STATEMENT
@@ -40,12 +41,18 @@ BEGIN
 
     SELECT min(format('order %s is %s', order_id, status)) INTO ended
     FROM shop.orders
-    WHERE order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added)) AND status NOT IN ('pending', 'confirmed');
+    WHERE order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
+      AND (status NOT IN ('pending', 'confirmed')
+           -- What was cancelled is no longer owed, and what a closed payment captured is paid.
+           OR intended_minor + (
+               SELECT coalesce(sum(closed.captured_minor), 0) FROM shop.payments AS closed
+               WHERE closed.order_id = orders.order_id AND closed.closed_at IS NOT NULL
+           ) > total_minor - cancelled_minor);
     IF ended IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH111',
-            MESSAGE = format('%s: nothing is to be paid', ended),
-            HINT = 'Place another order.',
+            MESSAGE = format('%s: that much is not to be paid', ended),
+            HINT = 'Pay what is owed of an order that is not over: its total less what was cancelled or is paid.',
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
     END IF;
     RETURN NULL;
@@ -142,9 +149,10 @@ AS $$
            least(refunded, captured, amount_minor),
            greatest(captured - amount_minor, 0),
            greatest(refunded - least(captured, amount_minor), 0),
-           closed_at
+           -- The transaction of an event can have begun before that of its payment.
+           CASE WHEN closed_at IS NOT NULL THEN greatest(closed_at, created_at) END
     FROM (
-        SELECT payment.amount_minor,
+        SELECT payment.amount_minor, payment.created_at,
                coalesce(sum(event.amount_minor) FILTER (WHERE event.kind = 'authorized'), 0)::bigint AS authorized,
                coalesce(sum(event.amount_minor) FILTER (WHERE event.kind = 'captured'), 0)::bigint AS captured,
                coalesce(sum(event.amount_minor) FILTER (WHERE event.kind = 'refunded'), 0)::bigint AS refunded,
@@ -393,6 +401,17 @@ AS $$
 DECLARE
     amount bigint := CASE TG_OP WHEN 'INSERT' THEN NEW.amount_minor ELSE -NEW.amount_minor END;
 BEGIN
+    -- Money that the provider gave back without being asked stands in no request, and is gone all the same.
+    IF TG_OP = 'INSERT' AND EXISTS (
+        SELECT FROM (SELECT * FROM shop.payments WHERE payment_id = NEW.payment_id FOR NO KEY UPDATE) AS payment
+        WHERE refunded_minor > refund_requested_minor AND amount > captured_minor - refunded_minor
+    ) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH111',
+            MESSAGE = format('payment %s was refunded already, by its provider', NEW.payment_id),
+            HINT = 'Request no more than is left of what was captured.',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
+    END IF;
     UPDATE shop.returns SET refund_requested_minor = refund_requested_minor + amount
     WHERE return_id = NEW.return_id;
     UPDATE shop.payments SET refund_requested_minor = refund_requested_minor + amount
