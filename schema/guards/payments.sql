@@ -26,11 +26,18 @@ VALUES ('01990000-0000-7000-8000-00000000d001', 'EUR', 'stripe', 'card', 100, no
 
 -- attack: payments_beyond_the_total
 -- rule: payments that are open at the same time are no more than is owed (Saleor 14926: customer pays twice)
--- guard: constraint shop.orders ck_orders_intended_within_total
 -- guard: trigger shop.payments payments_count_on_order
 -- refused: 23514 ck_orders_intended_within_total
 -- invariant: order_sums_equal_payments
 INSERT INTO shop.payments (order_id, currency, provider, method, amount_minor) VALUES ('01990000-0000-7000-8000-00000000d001', 'EUR', 'stripe', 'card', 1);
+
+-- attack: more_intended_than_the_order_costs
+-- rule: what is under way for an order is no more than it costs
+-- guard: trigger shop.orders orders_counters_are_kept
+-- guard: constraint shop.orders ck_orders_intended_within_total
+-- refused: SH103 orders_counters_are_kept
+-- invariant: order_sums_equal_payments
+UPDATE shop.orders SET intended_minor = total_minor + 1 WHERE order_id = '01990000-0000-7000-8000-00000000d001';
 
 -- attack: payment_for_an_order_that_is_over
 -- rule: nobody pays for what is gone
