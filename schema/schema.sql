@@ -764,7 +764,9 @@ CREATE FUNCTION shop.invariant_category_ancestry_follows_parents() RETURNS TABLE
            min(format('category %s has ancestry %s', category_id, ancestry)) FILTER (WHERE wrong)
     FROM (
         SELECT child.category_id, child.ancestry,
-               child.ancestry <> coalesce(parent.ancestry || parent.category_id, '{}') AS wrong
+               child.ancestry <> CASE
+                   WHEN parent.category_id IS NULL THEN '{}' ELSE parent.ancestry || parent.category_id
+               END AS wrong
         FROM shop.categories AS child
         LEFT JOIN shop.categories AS parent ON parent.category_id = child.parent_id
     ) AS checked
@@ -5352,4 +5354,4 @@ ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON TYPES FROM PUBLIC;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC;
 
--- fingerprint: 994cb0b410ceca038a8c960201d622dcd7b0150e13117a84343ef892ada84614
+-- fingerprint: 47bc8d0e443bb60a231474a98955212f80ed5801d409acf87d3a22514f24814d

@@ -95,7 +95,9 @@ AS $$
            min(format('category %s has ancestry %s', category_id, ancestry)) FILTER (WHERE wrong)
     FROM (
         SELECT child.category_id, child.ancestry,
-               child.ancestry <> coalesce(parent.ancestry || parent.category_id, '{}') AS wrong
+               child.ancestry <> CASE
+                   WHEN parent.category_id IS NULL THEN '{}' ELSE parent.ancestry || parent.category_id
+               END AS wrong
         FROM shop.categories AS child
         LEFT JOIN shop.categories AS parent ON parent.category_id = child.parent_id
     ) AS checked
