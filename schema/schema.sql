@@ -283,22 +283,20 @@ CREATE FUNCTION shop.balance_journal() RETURNS trigger
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
 DECLARE
-    wrong record;
+    wrong text;
 BEGIN
-    SELECT arrived.journal_id, arrived.balance INTO wrong
+    SELECT min(format('entry %s (balance %s)', arrived.journal_id, arrived.balance)) INTO wrong
     FROM (
         SELECT journal_id, count(*) AS total, sum(amount_minor) AS balance FROM added GROUP BY journal_id
     ) AS arrived
     LEFT JOIN shop.journals AS header USING (journal_id)
     WHERE arrived.balance <> 0
        OR arrived.total IS DISTINCT FROM header.line_count::bigint
-       OR arrived.total <> (SELECT count(*) FROM shop.journal_lines AS stored WHERE stored.journal_id = arrived.journal_id)
-    LIMIT 1;
-    IF FOUND THEN
+       OR arrived.total <> (SELECT count(*) FROM shop.journal_lines AS stored WHERE stored.journal_id = arrived.journal_id);
+    IF wrong IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH104',
-            MESSAGE = format('the lines of journal entry %s do not balance or are not those of its header', wrong.journal_id),
-            DETAIL = format('{"balance_minor": %s}', wrong.balance),
+            MESSAGE = format('the lines of journal %s do not balance or are not those of its header', wrong),
             HINT = 'Insert the header, then all lines in one statement; debits and credits sum to 0.',
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
     END IF;
@@ -380,27 +378,25 @@ CREATE FUNCTION shop.compare_lines_with_taxes() RETURNS trigger
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
 DECLARE
-    wrong_order uuid;
+    wrong_order text;
 BEGIN
     -- An order whose taxes are not all in this statement got some of them earlier.
-    SELECT order_id INTO wrong_order
+    SELECT min(order_id::text) INTO wrong_order
     FROM (
         SELECT order_id, count(*) AS total FROM shop.order_item_taxes
-        WHERE order_id IN (SELECT order_id FROM added)
+        WHERE order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
         GROUP BY order_id
     ) AS stored
     JOIN (SELECT order_id, count(*) AS total FROM added GROUP BY order_id) AS arrived USING (order_id)
-    WHERE stored.total <> arrived.total
-    LIMIT 1;
-    IF NOT FOUND THEN
-        SELECT line.order_id INTO wrong_order
+    WHERE stored.total <> arrived.total;
+    IF wrong_order IS NULL THEN
+        SELECT min(line.order_id::text) INTO wrong_order
         FROM shop.order_items AS line
         LEFT JOIN (
             SELECT order_id, line_number, sum(tax_minor) AS tax FROM added GROUP BY order_id, line_number
         ) AS taxed USING (order_id, line_number)
-        WHERE line.order_id IN (SELECT order_id FROM added)
-          AND line.tax_minor <> coalesce(taxed.tax, 0)
-        LIMIT 1;
+        WHERE line.order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
+          AND line.tax_minor <> coalesce(taxed.tax, 0);
     END IF;
     IF wrong_order IS NOT NULL THEN
         RAISE EXCEPTION USING
@@ -420,24 +416,23 @@ CREATE FUNCTION shop.compare_order_with_lines() RETURNS trigger
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
 DECLARE
-    wrong_order uuid;
+    wrong_order text;
 BEGIN
-    SELECT line.order_id INTO wrong_order
+    SELECT min(line.order_id::text) INTO wrong_order
     FROM (
         SELECT order_id, count(*) AS line_count, sum(quantity) AS unit_count, sum(subtotal_minor) AS subtotal,
                sum(discount_minor) AS discount, sum(tax_minor) AS tax,
                bool_and(prices_include_tax) AS all_include, bool_or(prices_include_tax) AS any_include
         FROM shop.order_items
-        WHERE order_id IN (SELECT order_id FROM added)
+        WHERE order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
         GROUP BY order_id
     ) AS line
     LEFT JOIN shop.orders AS header USING (order_id)
     WHERE (header.line_count, header.unit_count, header.subtotal_minor, header.discount_minor,
            header.tax_minor - header.shipping_tax_minor, header.prices_include_tax, header.prices_include_tax)
         IS DISTINCT FROM
-          (line.line_count, line.unit_count, line.subtotal, line.discount, line.tax, line.all_include, line.any_include)
-    LIMIT 1;
-    IF FOUND THEN
+          (line.line_count, line.unit_count, line.subtotal, line.discount, line.tax, line.all_include, line.any_include);
+    IF wrong_order IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH104',
             MESSAGE = format('the lines of order %s do not add up to its header', wrong_order),
@@ -455,15 +450,14 @@ CREATE FUNCTION shop.compare_order_with_shipping_taxes() RETURNS trigger
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
 DECLARE
-    wrong_order uuid;
+    wrong_order text;
 BEGIN
-    SELECT arrived.order_id INTO wrong_order
+    SELECT min(arrived.order_id::text) INTO wrong_order
     FROM (SELECT order_id, count(*) AS total, sum(tax_minor) AS tax FROM added GROUP BY order_id) AS arrived
     LEFT JOIN shop.orders AS header USING (order_id)
     WHERE arrived.tax IS DISTINCT FROM header.shipping_tax_minor
-       OR arrived.total <> (SELECT count(*) FROM shop.order_shipping_taxes AS stored WHERE stored.order_id = arrived.order_id)
-    LIMIT 1;
-    IF FOUND THEN
+       OR arrived.total <> (SELECT count(*) FROM shop.order_shipping_taxes AS stored WHERE stored.order_id = arrived.order_id);
+    IF wrong_order IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH104',
             MESSAGE = format('the shipping taxes of order %s do not add up to its header', wrong_order),
@@ -1385,7 +1379,7 @@ BEGIN
             FROM shop.variant_option_values AS v
             WHERE v.variant_id = variant.variant_id
         ), '{}')
-    WHERE variant.variant_id IN (SELECT variant_id FROM changed);
+    WHERE variant.variant_id = ANY (ARRAY(SELECT DISTINCT variant_id FROM changed));
     RETURN NULL;
 END
 $$;
@@ -1519,7 +1513,8 @@ BEGIN
     ), line AS MATERIALIZED (
         SELECT order_id, line_number, total_minor, quantity, returned_quantity
         FROM shop.order_items
-        WHERE (order_id, line_number) IN (SELECT order_id, line_number FROM received)
+        WHERE order_id = ANY (ARRAY(SELECT order_id FROM received))
+          AND (order_id, line_number) IN (SELECT order_id, line_number FROM received)
         ORDER BY order_id, line_number
         FOR NO KEY UPDATE
     ), valued AS (
@@ -1616,21 +1611,20 @@ CREATE FUNCTION shop.refuse_lines_of_closed_carts() RETURNS trigger
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
 DECLARE
-    closed record;
+    closed text;
 BEGIN
-    SELECT cart_id, status INTO closed
+    SELECT min(format('cart %s is %s', cart_id, status)) INTO closed
     FROM (
         SELECT cart_id, status FROM shop.carts
-        WHERE cart_id IN (SELECT cart_id FROM changed)
+        WHERE cart_id = ANY (ARRAY(SELECT DISTINCT cart_id FROM changed))
         ORDER BY cart_id
         FOR NO KEY UPDATE
     ) AS cart
-    WHERE status <> 'open'
-    LIMIT 1;
-    IF FOUND THEN
+    WHERE status <> 'open';
+    IF closed IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH106',
-            MESSAGE = format('cart %s is %s: its lines no longer change', closed.cart_id, closed.status),
+            MESSAGE = format('%s: its lines no longer change', closed),
             HINT = 'Make a new cart and copy the lines.',
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
     END IF;
@@ -1765,17 +1759,16 @@ CREATE FUNCTION shop.reserve_allocated_stock() RETURNS trigger
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
 DECLARE
-    wrong record;
+    wrong text;
 BEGIN
-    SELECT added.order_id, added.line_number INTO wrong
+    SELECT min(format('line %s of order %s', added.line_number, added.order_id)) INTO wrong
     FROM added
     JOIN shop.order_items AS line USING (order_id, line_number)
-    WHERE line.variant_id <> added.variant_id
-    LIMIT 1;
-    IF FOUND THEN
+    WHERE line.variant_id <> added.variant_id;
+    IF wrong IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH111',
-            MESSAGE = format('line %s of order %s sells another variant', wrong.line_number, wrong.order_id),
+            MESSAGE = format('%s sells another variant', wrong),
             HINT = 'Allocate stock of the line''s own variant.',
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
     END IF;
@@ -1814,15 +1807,14 @@ CREATE FUNCTION shop.ship_items() RETURNS trigger
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
 DECLARE
-    wrong_shipment uuid;
+    wrong_shipment text;
 BEGIN
-    SELECT arrived.shipment_id INTO wrong_shipment
+    SELECT min(arrived.shipment_id::text) INTO wrong_shipment
     FROM (SELECT shipment_id, count(*) AS total FROM added GROUP BY shipment_id) AS arrived
     LEFT JOIN shop.shipments AS header USING (shipment_id)
     WHERE arrived.total IS DISTINCT FROM header.line_count::bigint
-       OR arrived.total <> (SELECT count(*) FROM shop.shipment_items AS stored WHERE stored.shipment_id = arrived.shipment_id)
-    LIMIT 1;
-    IF FOUND THEN
+       OR arrived.total <> (SELECT count(*) FROM shop.shipment_items AS stored WHERE stored.shipment_id = arrived.shipment_id);
+    IF wrong_shipment IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH104',
             MESSAGE = format('the items of shipment %s are not those of its header', wrong_shipment),
@@ -5354,4 +5346,4 @@ ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON TYPES FROM PUBLIC;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC;
 
--- fingerprint: 47bc8d0e443bb60a231474a98955212f80ed5801d409acf87d3a22514f24814d
+-- fingerprint: 444a8554599c8d2acd21959d81f4ade2cd10bb693ee7b49ee08e8feabdec8bd2

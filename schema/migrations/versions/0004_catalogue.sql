@@ -136,7 +136,7 @@ BEGIN
             FROM shop.variant_option_values AS v
             WHERE v.variant_id = variant.variant_id
         ), '{}')
-    WHERE variant.variant_id IN (SELECT variant_id FROM changed);
+    WHERE variant.variant_id = ANY (ARRAY(SELECT DISTINCT variant_id FROM changed));
     RETURN NULL;
 END
 $$;

@@ -123,24 +123,23 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
 DECLARE
-    wrong_order uuid;
+    wrong_order text;
 BEGIN
-    SELECT line.order_id INTO wrong_order
+    SELECT min(line.order_id::text) INTO wrong_order
     FROM (
         SELECT order_id, count(*) AS line_count, sum(quantity) AS unit_count, sum(subtotal_minor) AS subtotal,
                sum(discount_minor) AS discount, sum(tax_minor) AS tax,
                bool_and(prices_include_tax) AS all_include, bool_or(prices_include_tax) AS any_include
         FROM shop.order_items
-        WHERE order_id IN (SELECT order_id FROM added)
+        WHERE order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
         GROUP BY order_id
     ) AS line
     LEFT JOIN shop.orders AS header USING (order_id)
     WHERE (header.line_count, header.unit_count, header.subtotal_minor, header.discount_minor,
            header.tax_minor - header.shipping_tax_minor, header.prices_include_tax, header.prices_include_tax)
         IS DISTINCT FROM
-          (line.line_count, line.unit_count, line.subtotal, line.discount, line.tax, line.all_include, line.any_include)
-    LIMIT 1;
-    IF FOUND THEN
+          (line.line_count, line.unit_count, line.subtotal, line.discount, line.tax, line.all_include, line.any_include);
+    IF wrong_order IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH104',
             MESSAGE = format('the lines of order %s do not add up to its header', wrong_order),
@@ -198,27 +197,25 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
 DECLARE
-    wrong_order uuid;
+    wrong_order text;
 BEGIN
     -- An order whose taxes are not all in this statement got some of them earlier.
-    SELECT order_id INTO wrong_order
+    SELECT min(order_id::text) INTO wrong_order
     FROM (
         SELECT order_id, count(*) AS total FROM shop.order_item_taxes
-        WHERE order_id IN (SELECT order_id FROM added)
+        WHERE order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
         GROUP BY order_id
     ) AS stored
     JOIN (SELECT order_id, count(*) AS total FROM added GROUP BY order_id) AS arrived USING (order_id)
-    WHERE stored.total <> arrived.total
-    LIMIT 1;
-    IF NOT FOUND THEN
-        SELECT line.order_id INTO wrong_order
+    WHERE stored.total <> arrived.total;
+    IF wrong_order IS NULL THEN
+        SELECT min(line.order_id::text) INTO wrong_order
         FROM shop.order_items AS line
         LEFT JOIN (
             SELECT order_id, line_number, sum(tax_minor) AS tax FROM added GROUP BY order_id, line_number
         ) AS taxed USING (order_id, line_number)
-        WHERE line.order_id IN (SELECT order_id FROM added)
-          AND line.tax_minor <> coalesce(taxed.tax, 0)
-        LIMIT 1;
+        WHERE line.order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
+          AND line.tax_minor <> coalesce(taxed.tax, 0);
     END IF;
     IF wrong_order IS NOT NULL THEN
         RAISE EXCEPTION USING
@@ -242,15 +239,14 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
 DECLARE
-    wrong_order uuid;
+    wrong_order text;
 BEGIN
-    SELECT arrived.order_id INTO wrong_order
+    SELECT min(arrived.order_id::text) INTO wrong_order
     FROM (SELECT order_id, count(*) AS total, sum(tax_minor) AS tax FROM added GROUP BY order_id) AS arrived
     LEFT JOIN shop.orders AS header USING (order_id)
     WHERE arrived.tax IS DISTINCT FROM header.shipping_tax_minor
-       OR arrived.total <> (SELECT count(*) FROM shop.order_shipping_taxes AS stored WHERE stored.order_id = arrived.order_id)
-    LIMIT 1;
-    IF FOUND THEN
+       OR arrived.total <> (SELECT count(*) FROM shop.order_shipping_taxes AS stored WHERE stored.order_id = arrived.order_id);
+    IF wrong_order IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH104',
             MESSAGE = format('the shipping taxes of order %s do not add up to its header', wrong_order),
@@ -395,17 +391,16 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
 DECLARE
-    wrong record;
+    wrong text;
 BEGIN
-    SELECT added.order_id, added.line_number INTO wrong
+    SELECT min(format('line %s of order %s', added.line_number, added.order_id)) INTO wrong
     FROM added
     JOIN shop.order_items AS line USING (order_id, line_number)
-    WHERE line.variant_id <> added.variant_id
-    LIMIT 1;
-    IF FOUND THEN
+    WHERE line.variant_id <> added.variant_id;
+    IF wrong IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH111',
-            MESSAGE = format('line %s of order %s sells another variant', wrong.line_number, wrong.order_id),
+            MESSAGE = format('%s sells another variant', wrong),
             HINT = 'Allocate stock of the line''s own variant.',
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
     END IF;

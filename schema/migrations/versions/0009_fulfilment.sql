@@ -25,15 +25,14 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
 DECLARE
-    wrong_shipment uuid;
+    wrong_shipment text;
 BEGIN
-    SELECT arrived.shipment_id INTO wrong_shipment
+    SELECT min(arrived.shipment_id::text) INTO wrong_shipment
     FROM (SELECT shipment_id, count(*) AS total FROM added GROUP BY shipment_id) AS arrived
     LEFT JOIN shop.shipments AS header USING (shipment_id)
     WHERE arrived.total IS DISTINCT FROM header.line_count::bigint
-       OR arrived.total <> (SELECT count(*) FROM shop.shipment_items AS stored WHERE stored.shipment_id = arrived.shipment_id)
-    LIMIT 1;
-    IF FOUND THEN
+       OR arrived.total <> (SELECT count(*) FROM shop.shipment_items AS stored WHERE stored.shipment_id = arrived.shipment_id);
+    IF wrong_shipment IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH104',
             MESSAGE = format('the items of shipment %s are not those of its header', wrong_shipment),
@@ -235,7 +234,8 @@ BEGIN
     ), line AS MATERIALIZED (
         SELECT order_id, line_number, total_minor, quantity, returned_quantity
         FROM shop.order_items
-        WHERE (order_id, line_number) IN (SELECT order_id, line_number FROM received)
+        WHERE order_id = ANY (ARRAY(SELECT order_id FROM received))
+          AND (order_id, line_number) IN (SELECT order_id, line_number FROM received)
         ORDER BY order_id, line_number
         FOR NO KEY UPDATE
     ), valued AS (

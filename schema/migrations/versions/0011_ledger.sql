@@ -27,22 +27,20 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
 DECLARE
-    wrong record;
+    wrong text;
 BEGIN
-    SELECT arrived.journal_id, arrived.balance INTO wrong
+    SELECT min(format('entry %s (balance %s)', arrived.journal_id, arrived.balance)) INTO wrong
     FROM (
         SELECT journal_id, count(*) AS total, sum(amount_minor) AS balance FROM added GROUP BY journal_id
     ) AS arrived
     LEFT JOIN shop.journals AS header USING (journal_id)
     WHERE arrived.balance <> 0
        OR arrived.total IS DISTINCT FROM header.line_count::bigint
-       OR arrived.total <> (SELECT count(*) FROM shop.journal_lines AS stored WHERE stored.journal_id = arrived.journal_id)
-    LIMIT 1;
-    IF FOUND THEN
+       OR arrived.total <> (SELECT count(*) FROM shop.journal_lines AS stored WHERE stored.journal_id = arrived.journal_id);
+    IF wrong IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH104',
-            MESSAGE = format('the lines of journal entry %s do not balance or are not those of its header', wrong.journal_id),
-            DETAIL = format('{"balance_minor": %s}', wrong.balance),
+            MESSAGE = format('the lines of journal %s do not balance or are not those of its header', wrong),
             HINT = 'Insert the header, then all lines in one statement; debits and credits sum to 0.',
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
     END IF;
