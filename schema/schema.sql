@@ -14,16 +14,22 @@ CREATE TYPE shop.account_token_purpose AS ENUM (
     'password_reset'
 );
 
+COMMENT ON TYPE shop.account_token_purpose IS 'What a one-time token is for.';
+
 CREATE TYPE shop.address_kind AS ENUM (
     'shipping',
     'billing'
 );
+
+COMMENT ON TYPE shop.address_kind IS 'What an address of an order is for.';
 
 CREATE TYPE shop.audit_action AS ENUM (
     'insert',
     'update',
     'delete'
 );
+
+COMMENT ON TYPE shop.audit_action IS 'What was done to an audited row.';
 
 CREATE TYPE shop.cart_status AS ENUM (
     'open',
@@ -32,10 +38,14 @@ CREATE TYPE shop.cart_status AS ENUM (
     'expired'
 );
 
+COMMENT ON TYPE shop.cart_status IS 'Life of a cart: open, then converted, merged or expired for good.';
+
 CREATE TYPE shop.coupon_kind AS ENUM (
     'percent',
     'fixed'
 );
+
+COMMENT ON TYPE shop.coupon_kind IS 'How a coupon takes off: a rate or an amount.';
 
 CREATE TYPE shop.customer_status AS ENUM (
     'active',
@@ -43,10 +53,14 @@ CREATE TYPE shop.customer_status AS ENUM (
     'erased'
 );
 
+COMMENT ON TYPE shop.customer_status IS 'Life of an account: active, closed, erased.';
+
 CREATE TYPE shop.erasure_moment AS ENUM (
     'now',
     'after_retention'
 );
+
+COMMENT ON TYPE shop.erasure_moment IS 'When a personal column is erased.';
 
 CREATE TYPE shop.journal_kind AS ENUM (
     'sale',
@@ -58,10 +72,14 @@ CREATE TYPE shop.journal_kind AS ENUM (
     'correction'
 );
 
+COMMENT ON TYPE shop.journal_kind IS 'What a journal entry records.';
+
 CREATE TYPE shop.media_kind AS ENUM (
     'image',
     'video'
 );
+
+COMMENT ON TYPE shop.media_kind IS 'What a medium is.';
 
 CREATE TYPE shop.order_fulfilment_status AS ENUM (
     'none',
@@ -69,6 +87,8 @@ CREATE TYPE shop.order_fulfilment_status AS ENUM (
     'full',
     'returned'
 );
+
+COMMENT ON TYPE shop.order_fulfilment_status IS 'How far an order is delivered; generated.';
 
 CREATE TYPE shop.order_payment_status AS ENUM (
     'none',
@@ -78,6 +98,8 @@ CREATE TYPE shop.order_payment_status AS ENUM (
     'refunded'
 );
 
+COMMENT ON TYPE shop.order_payment_status IS 'How far an order is paid; generated.';
+
 CREATE TYPE shop.order_status AS ENUM (
     'pending',
     'confirmed',
@@ -85,6 +107,8 @@ CREATE TYPE shop.order_status AS ENUM (
     'cancelled',
     'expired'
 );
+
+COMMENT ON TYPE shop.order_status IS 'Life of an order; order_transitions lists the legal moves.';
 
 CREATE TYPE shop.payment_event_kind AS ENUM (
     'authorized',
@@ -97,6 +121,8 @@ CREATE TYPE shop.payment_event_kind AS ENUM (
     'dispute_lost'
 );
 
+COMMENT ON TYPE shop.payment_event_kind IS 'What a provider says happened.';
+
 CREATE TYPE shop.payment_exception_kind AS ENUM (
     'unknown_payment',
     'other_currency',
@@ -104,8 +130,11 @@ CREATE TYPE shop.payment_exception_kind AS ENUM (
     'over_refund',
     'after_end',
     'over_payment',
+    'authorization_lost',
     'dispute'
 );
+
+COMMENT ON TYPE shop.payment_exception_kind IS 'Which rule an event broke.';
 
 CREATE TYPE shop.payment_state AS ENUM (
     'pending',
@@ -114,11 +143,15 @@ CREATE TYPE shop.payment_state AS ENUM (
     'closed'
 );
 
+COMMENT ON TYPE shop.payment_state IS 'How far a payment has come; generated.';
+
 CREATE TYPE shop.product_status AS ENUM (
     'draft',
     'active',
     'archived'
 );
+
+COMMENT ON TYPE shop.product_status IS 'Life of a product: draft, active (on sale), archived.';
 
 CREATE TYPE shop.refund_state AS ENUM (
     'pending',
@@ -126,11 +159,15 @@ CREATE TYPE shop.refund_state AS ENUM (
     'failed'
 );
 
+COMMENT ON TYPE shop.refund_state IS 'Life of a refund: pending, then succeeded or failed.';
+
 CREATE TYPE shop.return_status AS ENUM (
     'requested',
     'received',
     'cancelled'
 );
+
+COMMENT ON TYPE shop.return_status IS 'Life of a return: requested, then received or cancelled.';
 
 CREATE TYPE shop.stock_movement_kind AS ENUM (
     'receipt',
@@ -141,6 +178,8 @@ CREATE TYPE shop.stock_movement_kind AS ENUM (
     'adjustment',
     'transfer'
 );
+
+COMMENT ON TYPE shop.stock_movement_kind IS 'Why stock moved; a CHECK says which numbers each kind may move.';
 
 CREATE FUNCTION api.verify_integrity() RETURNS TABLE(invariant text, examined bigint, violations bigint, example text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -199,12 +238,18 @@ BEGIN
     WHERE p.payment_id = NEW.payment_id;
 
     PERFORM shop.keep_payment_exception(NEW.payment_event_id, NEW.payment_id, NEW.currency, excess.kind, excess.minor)
-    FROM (VALUES ('over_capture', totals.over_captured), ('over_refund', totals.over_refunded)) AS excess (kind, minor);
-    -- Several payments, each within its amount, can still be more than the order costs.
-    PERFORM shop.keep_payment_exception(
-        NEW.payment_event_id, NEW.payment_id, NEW.currency, 'over_payment', o.captured_minor - o.total_minor)
     FROM shop.orders AS o
-    WHERE o.order_id = header.order_id AND o.captured_minor > o.total_minor AND NEW.kind = 'captured';
+    CROSS JOIN LATERAL (VALUES
+        ('over_capture', totals.over_captured),
+        ('over_refund', totals.over_refunded),
+        -- Several payments, each within its amount, can still be more than the order costs.
+        ('over_payment', greatest(o.captured_minor - o.total_minor, 0)),
+        -- The order was confirmed by money that is no longer promised.
+        ('authorization_lost', CASE
+            WHEN o.status IN ('confirmed', 'completed') AND totals.closed_at IS NOT NULL
+            THEN greatest(o.total_minor - o.cancelled_minor - o.authorized_minor, 0) ELSE 0 END)
+    ) AS excess (kind, minor)
+    WHERE o.order_id = header.order_id;
     RETURN NULL;
 END
 $$;
@@ -215,7 +260,22 @@ CREATE FUNCTION shop.apply_stock_movements() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
+DECLARE
+    unbalanced text;
 BEGIN
+    SELECT min(format('variant %s by %s', variant_id, balance)) INTO unbalanced
+    FROM (
+        SELECT variant_id, sum(on_hand_delta) AS balance FROM moved WHERE kind = 'transfer' GROUP BY variant_id
+    ) AS transfer
+    WHERE balance <> 0;
+    IF unbalanced IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH104',
+            MESSAGE = format('the transfers change the stock of %s', unbalanced),
+            HINT = 'Insert both sides of a transfer in one statement; what is lost or found is an adjustment.',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
+    END IF;
+
     WITH change AS (
         SELECT variant_id, warehouse_id, slot,
                sum(on_hand_delta)::integer AS on_hand, sum(reserved_delta)::integer AS reserved
@@ -239,11 +299,12 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION shop.apply_stock_movements() IS 'Trigger: adds the movements of one statement to the levels.';
+COMMENT ON FUNCTION shop.apply_stock_movements() IS 'Trigger: adds the movements of one statement to the levels; transfers must balance.';
 
 CREATE FUNCTION shop.audit() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
     AS $$
 DECLARE
     who text := nullif(current_setting('shop.actor', true), '');
@@ -306,29 +367,33 @@ $$;
 
 COMMENT ON FUNCTION shop.balance_journal() IS 'Trigger: lines of an entry sum to zero, in one statement.';
 
-CREATE FUNCTION shop.check_new_return_items() RETURNS trigger
+CREATE FUNCTION shop.check_customer_limit() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
+DECLARE
+    most bigint;
 BEGIN
-    PERFORM FROM shop.returns WHERE return_id = NEW.return_id AND status = 'requested' FOR NO KEY UPDATE;
-    IF NOT FOUND AND EXISTS (SELECT FROM shop.returns WHERE return_id = NEW.return_id) THEN
+    SELECT max(uses) INTO most FROM shop.coupon_uses_by_customer(NEW.coupon_id);
+    IF most > NEW.per_customer_limit THEN
         RAISE EXCEPTION USING
-            ERRCODE = 'SH111',
-            MESSAGE = format('return %s takes no more items', NEW.return_id),
-            HINT = 'Announce another return.',
+            ERRCODE = 'SH112',
+            MESSAGE = format('a customer has used coupon %s %s times already', NEW.coupon_id, most),
+            HINT = 'Switch the coupon off (is_active) and issue another.',
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
     END IF;
     RETURN NEW;
 END
 $$;
 
-COMMENT ON FUNCTION shop.check_new_return_items() IS 'Trigger: items are announced only while the return is requested.';
+COMMENT ON FUNCTION shop.check_customer_limit() IS 'Trigger: a limit per customer is not lowered below what was used.';
 
 CREATE FUNCTION shop.check_order_transition() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
+DECLARE
+    lacks text;
 BEGIN
     IF NOT EXISTS (
         SELECT FROM shop.order_transitions WHERE from_status = OLD.status AND to_status = NEW.status
@@ -339,39 +404,46 @@ BEGIN
             HINT = 'The table order_transitions lists the legal moves.',
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
     END IF;
+    lacks := CASE
+        WHEN NEW.status = 'confirmed' AND OLD.authorized_minor < OLD.total_minor - OLD.cancelled_minor
+            THEN 'it is not paid for'
+        WHEN NEW.status = 'expired' AND OLD.authorized_minor > 0 THEN 'it is paid for, at least in part'
+        WHEN NEW.status = 'expired' AND OLD.expires_at > now() THEN 'its time is not over'
+    END;
+    IF lacks IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH111',
+            MESSAGE = format('order %s cannot become %s: %s', OLD.order_id, NEW.status, lacks),
+            HINT = 'Confirmed: authorized or captured in full, or free. Expired: past expires_at, and nothing authorized.',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
+    END IF;
     RETURN NEW;
 END
 $$;
 
-COMMENT ON FUNCTION shop.check_order_transition() IS 'Trigger: an order moves only as order_transitions lists.';
+COMMENT ON FUNCTION shop.check_order_transition() IS 'Trigger: an order moves only as order_transitions lists, is confirmed when paid for and expires when it is not.';
 
-CREATE FUNCTION shop.check_return_move() RETURNS trigger
+CREATE FUNCTION shop.compare_invoice_with_order() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
 BEGIN
-    IF OLD.status <> 'requested' THEN
+    PERFORM FROM shop.orders
+    WHERE order_id = NEW.order_id AND status IN ('confirmed', 'completed')
+      AND total_minor - cancelled_minor = NEW.total_minor AND tax_minor >= NEW.tax_minor
+    FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
         RAISE EXCEPTION USING
-            ERRCODE = 'SH105',
-            MESSAGE = format('return %s is %s and cannot become %s', OLD.return_id, OLD.status, NEW.status),
-            HINT = 'A requested return is received or cancelled, once.',
+            ERRCODE = 'SH104',
+            MESSAGE = format('the invoice of order %s is not for what it costs', NEW.order_id),
+            HINT = 'Bill a confirmed order: its total less what was cancelled.',
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
     END IF;
-    IF EXISTS (
-        SELECT FROM shop.return_items AS item
-        WHERE item.return_id = NEW.return_id AND (item.received_at IS NULL) = (NEW.status = 'received')
-    ) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'SH111',
-            MESSAGE = format('return %s cannot become %s: check what was received of its items', OLD.return_id, NEW.status),
-            HINT = 'Received: every item has received_at. Cancelled: none has.',
-            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
-    END IF;
-    RETURN NEW;
+    RETURN NULL;
 END
 $$;
 
-COMMENT ON FUNCTION shop.check_return_move() IS 'Trigger: a return ends once, in step with its items.';
+COMMENT ON FUNCTION shop.compare_invoice_with_order() IS 'Trigger: an invoice is for what its order costs.';
 
 CREATE FUNCTION shop.compare_lines_with_taxes() RETURNS trigger
     LANGUAGE plpgsql
@@ -380,24 +452,16 @@ CREATE FUNCTION shop.compare_lines_with_taxes() RETURNS trigger
 DECLARE
     wrong_order text;
 BEGIN
-    -- An order whose taxes are not all in this statement got some of them earlier.
-    SELECT min(order_id::text) INTO wrong_order
+    SELECT min(line.order_id::text) INTO wrong_order
     FROM (
-        SELECT order_id, count(*) AS total FROM shop.order_item_taxes
+        SELECT order_id, line_number, count(*) AS total, sum(tax_minor) AS tax
+        FROM shop.order_item_taxes
         WHERE order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
-        GROUP BY order_id
+        GROUP BY order_id, line_number
     ) AS stored
-    JOIN (SELECT order_id, count(*) AS total FROM added GROUP BY order_id) AS arrived USING (order_id)
-    WHERE stored.total <> arrived.total;
-    IF wrong_order IS NULL THEN
-        SELECT min(line.order_id::text) INTO wrong_order
-        FROM shop.order_items AS line
-        LEFT JOIN (
-            SELECT order_id, line_number, sum(tax_minor) AS tax FROM added GROUP BY order_id, line_number
-        ) AS taxed USING (order_id, line_number)
-        WHERE line.order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
-          AND line.tax_minor <> coalesce(taxed.tax, 0);
-    END IF;
+    RIGHT JOIN shop.order_items AS line USING (order_id, line_number)
+    WHERE line.order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
+      AND (line.tax_count, line.tax_minor) <> (coalesce(stored.total, 0), coalesce(stored.tax, 0));
     IF wrong_order IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH104',
@@ -452,11 +516,15 @@ CREATE FUNCTION shop.compare_order_with_shipping_taxes() RETURNS trigger
 DECLARE
     wrong_order text;
 BEGIN
-    SELECT min(arrived.order_id::text) INTO wrong_order
-    FROM (SELECT order_id, count(*) AS total, sum(tax_minor) AS tax FROM added GROUP BY order_id) AS arrived
+    SELECT min(stored.order_id::text) INTO wrong_order
+    FROM (
+        SELECT order_id, count(*) AS total, sum(tax_minor) AS tax
+        FROM shop.order_shipping_taxes
+        WHERE order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
+        GROUP BY order_id
+    ) AS stored
     LEFT JOIN shop.orders AS header USING (order_id)
-    WHERE arrived.tax IS DISTINCT FROM header.shipping_tax_minor
-       OR arrived.total <> (SELECT count(*) FROM shop.order_shipping_taxes AS stored WHERE stored.order_id = arrived.order_id);
+    WHERE (header.shipping_tax_count, header.shipping_tax_minor) IS DISTINCT FROM (stored.total, stored.tax);
     IF wrong_order IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH104',
@@ -487,7 +555,7 @@ BEGIN
             HINT = 'An order is made from an open cart of the same customer in the same currency.',
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
     END IF;
-    RETURN NEW;
+    RETURN NULL;
 END
 $$;
 
@@ -510,6 +578,36 @@ $$;
 
 COMMENT ON FUNCTION shop.count_cancellations() IS 'Trigger: cancellations count on their lines.';
 
+CREATE FUNCTION shop.count_cart_change() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+DECLARE
+    closed text;
+BEGIN
+    PERFORM FROM shop.carts
+    WHERE cart_id = ANY (ARRAY(SELECT DISTINCT cart_id FROM changed))
+    ORDER BY cart_id
+    FOR NO KEY UPDATE;
+    UPDATE shop.carts SET version = version + 1
+    WHERE cart_id = ANY (ARRAY(SELECT DISTINCT cart_id FROM changed)) AND status = 'open';
+
+    SELECT min(format('cart %s is %s', cart_id, status)) INTO closed
+    FROM shop.carts
+    WHERE cart_id = ANY (ARRAY(SELECT DISTINCT cart_id FROM changed)) AND status <> 'open';
+    IF closed IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH106',
+            MESSAGE = format('%s: its lines no longer change', closed),
+            HINT = 'Make a new cart and copy the lines.',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION shop.count_cart_change() IS 'Trigger: lines of a cart change only while it is open, and each change raises its version.';
+
 CREATE FUNCTION shop.count_credit_note() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
@@ -521,6 +619,18 @@ END
 $$;
 
 COMMENT ON FUNCTION shop.count_credit_note() IS 'Trigger: a credit note counts on its invoice, whose CHECK limits it.';
+
+CREATE FUNCTION shop.count_document() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE shop.document_series SET last_number = greatest(last_number, NEW.number) WHERE series = NEW.series;
+    RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION shop.count_document() IS 'Trigger: a document that was stored counts in its series.';
 
 CREATE FUNCTION shop.count_payment_change_on_order() RETURNS trigger
     LANGUAGE plpgsql
@@ -555,16 +665,29 @@ CREATE FUNCTION shop.count_payment_on_order() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
+DECLARE
+    ended text;
 BEGIN
     UPDATE shop.orders AS header
     SET intended_minor = header.intended_minor + change.intended
     FROM (SELECT order_id, sum(amount_minor)::bigint AS intended FROM added GROUP BY order_id) AS change
     WHERE header.order_id = change.order_id;
+
+    SELECT min(format('order %s is %s', order_id, status)) INTO ended
+    FROM shop.orders
+    WHERE order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added)) AND status NOT IN ('pending', 'confirmed');
+    IF ended IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH111',
+            MESSAGE = format('%s: nothing is to be paid', ended),
+            HINT = 'Place another order.',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
+    END IF;
     RETURN NULL;
 END
 $$;
 
-COMMENT ON FUNCTION shop.count_payment_on_order() IS 'Trigger: a new payment counts as intended on its order.';
+COMMENT ON FUNCTION shop.count_payment_on_order() IS 'Trigger: a payment is started for an order that is not over, and counts as intended on it.';
 
 CREATE FUNCTION shop.count_redemption() RETURNS trigger
     LANGUAGE plpgsql
@@ -576,13 +699,16 @@ DECLARE
 BEGIN
     -- An order takes its coupon with it when it is placed, never later: the discount in its header says which it was.
     IF NOT EXISTS (
-        SELECT FROM shop.orders
-        WHERE order_id = NEW.order_id AND discount_minor = NEW.discount_minor AND status = 'pending'
+        SELECT FROM shop.orders AS header
+        JOIN shop.coupons AS coupon ON coupon.coupon_id = NEW.coupon_id
+        WHERE header.order_id = NEW.order_id AND header.discount_minor = NEW.discount_minor AND header.status = 'pending'
+          AND coalesce(coupon.currency = header.currency, true)
     ) THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH104',
-            MESSAGE = format('order %s was not placed with a discount of %s', NEW.order_id, NEW.discount_minor),
-            HINT = 'Insert the redemption with its order; both tell the same discount.',
+            MESSAGE = format('order %s was not placed with a discount of %s by coupon %s', NEW.order_id,
+                NEW.discount_minor, NEW.coupon_id),
+            HINT = 'Insert the redemption with its order; discount and currency are those of both.',
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
     END IF;
 
@@ -620,15 +746,39 @@ CREATE FUNCTION shop.count_refund() RETURNS trigger
 DECLARE
     amount bigint := CASE TG_OP WHEN 'INSERT' THEN NEW.amount_minor ELSE -NEW.amount_minor END;
 BEGIN
-    UPDATE shop.payments SET refund_requested_minor = refund_requested_minor + amount
-    WHERE payment_id = NEW.payment_id;
     UPDATE shop.returns SET refund_requested_minor = refund_requested_minor + amount
     WHERE return_id = NEW.return_id;
+    UPDATE shop.payments SET refund_requested_minor = refund_requested_minor + amount
+    WHERE payment_id = NEW.payment_id;
     RETURN NULL;
 END
 $$;
 
 COMMENT ON FUNCTION shop.count_refund() IS 'Trigger: a refund counts on payment and return while it is pending or succeeded; their CHECKs limit it.';
+
+CREATE FUNCTION shop.count_return_items() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+DECLARE
+    announced integer := CASE TG_OP WHEN 'INSERT' THEN 1 ELSE 0 END;
+BEGIN
+    UPDATE shop.returns AS header
+    SET item_count = header.item_count + announced,
+        received_count = header.received_count + 1 - announced
+    WHERE header.return_id = NEW.return_id AND header.status = 'requested';
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH111',
+            MESSAGE = format('return %s is no longer open', NEW.return_id),
+            HINT = 'Announce another return.',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION shop.count_return_items() IS 'Trigger: items are announced and received only while the return is requested, and count on it.';
 
 CREATE FUNCTION shop.count_units_on_order() RETURNS trigger
     LANGUAGE plpgsql
@@ -664,18 +814,38 @@ $$;
 
 COMMENT ON FUNCTION shop.count_units_on_order() IS 'Trigger: counters of lines add up on their order.';
 
+CREATE FUNCTION shop.coupon_uses_by_customer(wanted_coupon_id bigint) RETURNS TABLE(uses bigint)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+    SELECT count(*)
+    FROM shop.coupon_redemptions
+    JOIN shop.orders USING (order_id)
+    WHERE coupon_id = wanted_coupon_id AND released_at IS NULL
+    GROUP BY contact_email_normalized
+    UNION ALL
+    SELECT count(*)
+    FROM shop.coupon_redemptions
+    JOIN shop.orders USING (order_id)
+    WHERE coupon_id = wanted_coupon_id AND released_at IS NULL AND customer_id IS NOT NULL
+    GROUP BY customer_id
+$$;
+
+COMMENT ON FUNCTION shop.coupon_uses_by_customer(wanted_coupon_id bigint) IS 'How often each customer, and each e-mail address, used a coupon.';
+
 CREATE FUNCTION shop.fold_payment_events(wanted_payment_id uuid, OUT authorized bigint, OUT captured bigint, OUT refunded bigint, OUT over_captured bigint, OUT over_refunded bigint, OUT closed_at timestamp with time zone) RETURNS record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
-    SELECT least(greatest(authorized, captured), amount_minor),
+    SELECT CASE WHEN closed_at IS NULL THEN least(greatest(authorized, captured), amount_minor)
+                ELSE least(captured, amount_minor) END,
            least(captured, amount_minor),
            least(refunded, captured, amount_minor),
            greatest(captured - amount_minor, 0),
            greatest(refunded - least(captured, amount_minor), 0),
-           greatest(closed_at, created_at)
+           closed_at
     FROM (
-        SELECT payment.amount_minor, payment.created_at,
+        SELECT payment.amount_minor,
                coalesce(sum(event.amount_minor) FILTER (WHERE event.kind = 'authorized'), 0)::bigint AS authorized,
                coalesce(sum(event.amount_minor) FILTER (WHERE event.kind = 'captured'), 0)::bigint AS captured,
                coalesce(sum(event.amount_minor) FILTER (WHERE event.kind = 'refunded'), 0)::bigint AS refunded,
@@ -786,27 +956,31 @@ $$;
 
 COMMENT ON FUNCTION shop.invariant_coupon_uses_equal_redemptions() IS 'A coupon''s times_used is the number of its redemptions that were not released.';
 
+CREATE FUNCTION shop.invariant_coupons_are_released_with_orders() RETURNS TABLE(examined bigint, violations bigint, example text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+    SELECT count(*), count(*) FILTER (WHERE wrong), min(format('order %s', order_id)) FILTER (WHERE wrong)
+    FROM (
+        SELECT order_id, released_at IS NOT NULL AND header.status NOT IN ('cancelled', 'expired')
+               OR coupon.currency <> header.currency AS wrong
+        FROM shop.coupon_redemptions
+        JOIN shop.orders AS header USING (order_id)
+        JOIN shop.coupons AS coupon USING (coupon_id)
+    ) AS checked
+$$;
+
+COMMENT ON FUNCTION shop.invariant_coupons_are_released_with_orders() IS 'A use of a coupon is given back only with its order, and is in the coupon''s currency if it has one.';
+
 CREATE FUNCTION shop.invariant_coupons_keep_customer_limit() RETURNS TABLE(examined bigint, violations bigint, example text)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
     SELECT count(*), count(*) FILTER (WHERE uses > per_customer_limit),
            min(format('coupon %s used %s times by one customer', code, uses)) FILTER (WHERE uses > per_customer_limit)
-    FROM (
-        SELECT code, per_customer_limit, count(*) AS uses
-        FROM shop.coupon_redemptions
-        JOIN shop.coupons USING (coupon_id)
-        JOIN shop.orders USING (order_id)
-        WHERE released_at IS NULL AND per_customer_limit IS NOT NULL
-        GROUP BY code, per_customer_limit, contact_email_normalized
-        UNION ALL
-        SELECT code, per_customer_limit, count(*)
-        FROM shop.coupon_redemptions
-        JOIN shop.coupons USING (coupon_id)
-        JOIN shop.orders USING (order_id)
-        WHERE released_at IS NULL AND per_customer_limit IS NOT NULL AND customer_id IS NOT NULL
-        GROUP BY code, per_customer_limit, customer_id
-    ) AS used
+    FROM shop.coupons
+    CROSS JOIN LATERAL shop.coupon_uses_by_customer(coupon_id)
+    WHERE per_customer_limit IS NOT NULL
 $$;
 
 COMMENT ON FUNCTION shop.invariant_coupons_keep_customer_limit() IS 'No customer, and no e-mail address, used a coupon more often than its limit per customer.';
@@ -886,11 +1060,20 @@ CREATE FUNCTION shop.invariant_exceptional_events_are_listed() RETURNS TABLE(exa
                    WHERE payment.order_id = header.order_id AND e.kind = 'over_payment')
         FROM shop.orders AS header
         WHERE header.captured_minor > header.total_minor
+        UNION ALL
+        SELECT format('order %s', order_id),
+               EXISTS (
+                   SELECT FROM shop.payment_exceptions AS e
+                   JOIN shop.payments AS payment USING (payment_id)
+                   WHERE payment.order_id = header.order_id AND e.kind IN ('authorization_lost', 'after_end'))
+        FROM shop.orders AS header
+        WHERE status IN ('confirmed', 'completed') AND authorized_minor < total_minor - cancelled_minor
+           OR status = 'expired' AND authorized_minor > 0
     )
     SELECT count(*), count(*) FILTER (WHERE NOT listed), min(what) FILTER (WHERE NOT listed) FROM exceptional
 $$;
 
-COMMENT ON FUNCTION shop.invariant_exceptional_events_are_listed() IS 'Money that moved against a rule is in payment_exceptions: none is lost.';
+COMMENT ON FUNCTION shop.invariant_exceptional_events_are_listed() IS 'Money that moved against a rule, or was taken back after it was relied on, is in payment_exceptions: none is lost.';
 
 CREATE FUNCTION shop.invariant_invoice_credits_equal_notes() RETURNS TABLE(examined bigint, violations bigint, example text)
     LANGUAGE sql STABLE
@@ -907,6 +1090,23 @@ CREATE FUNCTION shop.invariant_invoice_credits_equal_notes() RETURNS TABLE(exami
 $$;
 
 COMMENT ON FUNCTION shop.invariant_invoice_credits_equal_notes() IS 'An invoice is credited by its credit notes alone.';
+
+CREATE FUNCTION shop.invariant_invoices_bill_their_orders() RETURNS TABLE(examined bigint, violations bigint, example text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+    -- What is cancelled after the invoice is credited, so the invoice lies between what is owed now and the whole.
+    SELECT count(*), count(*) FILTER (WHERE wrong), min(format('invoice %s', invoice_id)) FILTER (WHERE wrong)
+    FROM (
+        SELECT invoice_id,
+               invoice.total_minor NOT BETWEEN header.total_minor - header.cancelled_minor AND header.total_minor
+               OR invoice.tax_minor > header.tax_minor AS wrong
+        FROM shop.invoices AS invoice
+        JOIN shop.orders AS header USING (order_id)
+    ) AS checked
+$$;
+
+COMMENT ON FUNCTION shop.invariant_invoices_bill_their_orders() IS 'An invoice is for no more than its order cost, and for no less than what of it was not cancelled.';
 
 CREATE FUNCTION shop.invariant_journals_balance() RETURNS TABLE(examined bigint, violations bigint, example text)
     LANGUAGE sql STABLE
@@ -1049,21 +1249,24 @@ CREATE FUNCTION shop.invariant_order_taxes_equal_rows() RETURNS TABLE(examined b
     AS $$
     SELECT count(*), count(*) FILTER (WHERE wrong), min(format('order %s line %s', order_id, line_number)) FILTER (WHERE wrong)
     FROM (
-        SELECT order_id, line_number, line.tax_minor <> coalesce(taxed.tax, 0) AS wrong
+        SELECT order_id, line_number,
+               (line.tax_count, line.tax_minor) <> (coalesce(taxed.total, 0), coalesce(taxed.tax, 0)) AS wrong
         FROM shop.order_items AS line
         LEFT JOIN (
-            SELECT order_id, line_number, sum(tax_minor) AS tax FROM shop.order_item_taxes GROUP BY order_id, line_number
+            SELECT order_id, line_number, count(*) AS total, sum(tax_minor) AS tax
+            FROM shop.order_item_taxes GROUP BY order_id, line_number
         ) AS taxed USING (order_id, line_number)
         UNION ALL
-        SELECT order_id, NULL, header.shipping_tax_minor <> coalesce(taxed.tax, 0)
+        SELECT order_id, NULL,
+               (header.shipping_tax_count, header.shipping_tax_minor) <> (coalesce(taxed.total, 0), coalesce(taxed.tax, 0))
         FROM shop.orders AS header
         LEFT JOIN (
-            SELECT order_id, sum(tax_minor) AS tax FROM shop.order_shipping_taxes GROUP BY order_id
+            SELECT order_id, count(*) AS total, sum(tax_minor) AS tax FROM shop.order_shipping_taxes GROUP BY order_id
         ) AS taxed USING (order_id)
     ) AS checked
 $$;
 
-COMMENT ON FUNCTION shop.invariant_order_taxes_equal_rows() IS 'The tax of each line, and of each order''s shipping, is the sum of its tax rows.';
+COMMENT ON FUNCTION shop.invariant_order_taxes_equal_rows() IS 'The tax of each line, and of each order''s shipping, is the sum of its tax rows, all of them.';
 
 CREATE FUNCTION shop.invariant_order_totals_equal_lines() RETURNS TABLE(examined bigint, violations bigint, example text)
     LANGUAGE sql STABLE
@@ -1134,7 +1337,9 @@ CREATE FUNCTION shop.invariant_payment_sums_equal_events() RETURNS TABLE(examine
     FROM (
         SELECT payment_id,
                (payment.authorized_minor, payment.captured_minor, payment.refunded_minor)
-               <> (least(greatest(coalesce(event.authorized, 0), coalesce(event.captured, 0)), payment.amount_minor),
+               <> (CASE WHEN coalesce(event.closed, false) THEN least(coalesce(event.captured, 0), payment.amount_minor)
+                   ELSE least(greatest(coalesce(event.authorized, 0), coalesce(event.captured, 0)), payment.amount_minor)
+                   END,
                    least(coalesce(event.captured, 0), payment.amount_minor),
                    least(coalesce(event.refunded, 0), coalesce(event.captured, 0), payment.amount_minor))
                OR (payment.closed_at IS NULL) = coalesce(event.closed, false) AS wrong
@@ -1241,10 +1446,8 @@ CREATE FUNCTION shop.invariant_returns_follow_their_items() RETURNS TABLE(examin
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
     WITH by_return AS (
-        SELECT return_id, header.order_id, header.status, header.refundable_minor,
-               coalesce(bool_and(item.received_at IS NOT NULL), true) AS all_received,
-               coalesce(bool_or(item.received_at IS NOT NULL), false) AS any_received,
-               count(item.line_number) AS items
+        SELECT return_id, header.order_id, header.status, header.refundable_minor, header.item_count,
+               header.received_count, count(item.line_number) AS items, count(item.received_at) AS received
         FROM shop.returns AS header
         LEFT JOIN shop.return_items AS item USING (return_id)
         GROUP BY return_id
@@ -1257,8 +1460,7 @@ CREATE FUNCTION shop.invariant_returns_follow_their_items() RETURNS TABLE(examin
     ), checked AS (
         SELECT by_return.return_id,
                items = 0
-               OR (status = 'received' AND NOT all_received)
-               OR (status = 'cancelled' AND any_received)
+               OR (item_count, received_count) <> (items, received)
                OR sum(refundable_minor) OVER (PARTITION BY order_id) <> coalesce(by_order.value, 0) AS wrong
         FROM by_return
         LEFT JOIN by_order USING (order_id)
@@ -1267,7 +1469,7 @@ CREATE FUNCTION shop.invariant_returns_follow_their_items() RETURNS TABLE(examin
     FROM checked
 $$;
 
-COMMENT ON FUNCTION shop.invariant_returns_follow_their_items() IS 'A return has items, is received when they all are, and may be refunded for the value received.';
+COMMENT ON FUNCTION shop.invariant_returns_follow_their_items() IS 'A return has items, counts what was announced and received, and may be refunded for the value received.';
 
 CREATE FUNCTION shop.invariant_shipments_equal_items() RETURNS TABLE(examined bigint, violations bigint, example text)
     LANGUAGE sql STABLE
@@ -1325,6 +1527,20 @@ $$;
 
 COMMENT ON FUNCTION shop.invariant_stock_levels_equal_movements() IS 'Stock levels are the sums of their movements.';
 
+CREATE FUNCTION shop.invariant_stock_transfers_balance() RETURNS TABLE(examined bigint, violations bigint, example text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+    SELECT count(*), count(*) FILTER (WHERE balance <> 0),
+           min(format('variant %s: transfers sum to %s', variant_id, balance)) FILTER (WHERE balance <> 0)
+    FROM (
+        SELECT variant_id, sum(on_hand_delta) AS balance
+        FROM shop.stock_movements WHERE kind = 'transfer' GROUP BY variant_id
+    ) AS transfer
+$$;
+
+COMMENT ON FUNCTION shop.invariant_stock_transfers_balance() IS 'Transfers move stock between places; over all places they sum to zero.';
+
 CREATE FUNCTION shop.keep_category_ancestry() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
@@ -1373,6 +1589,11 @@ CREATE FUNCTION shop.keep_options_key() RETURNS trigger
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
 BEGIN
+    -- Locked by a statement of its own, so that the next one sees what others have committed before they let go.
+    PERFORM FROM shop.product_variants
+    WHERE variant_id = ANY (ARRAY(SELECT DISTINCT variant_id FROM changed))
+    ORDER BY variant_id
+    FOR NO KEY UPDATE;
     UPDATE shop.product_variants AS variant
     SET options_key = coalesce((
             SELECT jsonb_object_agg(v.product_option_id, lower(v.value COLLATE pg_unicode_fast))::text
@@ -1386,31 +1607,68 @@ $$;
 
 COMMENT ON FUNCTION shop.keep_options_key() IS 'Trigger: writes the canonical form of a variant''s options.';
 
-CREATE FUNCTION shop.keep_payment_exception(event_id bigint, wanted_payment_id uuid, event_currency text, wanted_kind text, excess bigint) RETURNS void
+CREATE FUNCTION shop.keep_outbox_tail() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
+DECLARE
+    broken text;
+BEGIN
+    SELECT min(format('%s %s', gone.aggregate_type, gone.aggregate_id)) INTO broken
+    FROM (
+        SELECT aggregate_type, aggregate_id, max(sequence) AS last FROM removed GROUP BY aggregate_type, aggregate_id
+    ) AS gone
+    LEFT JOIN LATERAL (
+        SELECT min(sequence) AS first FROM shop.outbox_events AS left_over
+        WHERE left_over.aggregate_type = gone.aggregate_type AND left_over.aggregate_id = gone.aggregate_id
+    ) AS left_over ON true
+    WHERE coalesce(left_over.first, 0) <= gone.last;
+    IF broken IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH101',
+            MESSAGE = format('the events of %s are removed from the front, and never all of them', broken),
+            HINT = 'Leave the last event of each aggregate.',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION shop.keep_outbox_tail() IS 'Trigger: retention leaves the last event of each aggregate.';
+
+CREATE FUNCTION shop.keep_payment_exception(event_id bigint, event_payment_id uuid, event_currency text, wanted_kind text, excess bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+DECLARE
+    payment_ids uuid[] := CASE wanted_kind
+        WHEN 'over_payment' THEN ARRAY(
+            SELECT sibling.payment_id FROM shop.payments AS sibling
+            JOIN shop.payments AS payment USING (order_id)
+            WHERE payment.payment_id = event_payment_id)
+        ELSE ARRAY[event_payment_id]
+    END;
 BEGIN
     UPDATE shop.payment_exceptions AS e
     SET amount_minor = CASE WHEN excess > 0 THEN excess ELSE e.amount_minor END,
         resolved_at = CASE WHEN excess > 0 THEN NULL ELSE greatest(now(), e.raised_at) END,
         resolution = CASE WHEN excess > 0 THEN NULL ELSE 'Settled by a later event.' END,
         resolved_by = CASE WHEN excess > 0 THEN NULL ELSE 'system' END
-    WHERE e.payment_id = wanted_payment_id AND e.kind = wanted_kind::shop.payment_exception_kind
+    WHERE e.payment_id = ANY (payment_ids) AND e.kind = wanted_kind::shop.payment_exception_kind
       AND e.resolved_at IS NULL;
     IF NOT FOUND AND excess > 0 AND NOT EXISTS (
         -- What somebody settled stays settled until more comes in.
         SELECT FROM shop.payment_exceptions AS e
-        WHERE e.payment_id = wanted_payment_id AND e.kind = wanted_kind::shop.payment_exception_kind
+        WHERE e.payment_id = ANY (payment_ids) AND e.kind = wanted_kind::shop.payment_exception_kind
           AND e.amount_minor >= excess AND e.resolved_by <> 'system'
     ) THEN
         INSERT INTO shop.payment_exceptions (payment_event_id, payment_id, kind, amount_minor, currency)
-        VALUES (event_id, wanted_payment_id, wanted_kind::shop.payment_exception_kind, excess, event_currency);
+        VALUES (event_id, event_payment_id, wanted_kind::shop.payment_exception_kind, excess, event_currency);
     END IF;
 END
 $$;
 
-COMMENT ON FUNCTION shop.keep_payment_exception(event_id bigint, wanted_payment_id uuid, event_currency text, wanted_kind text, excess bigint) IS 'Keeps the open exception of a kind in step with the payment: opened, grown, or settled.';
+COMMENT ON FUNCTION shop.keep_payment_exception(event_id bigint, event_payment_id uuid, event_currency text, wanted_kind text, excess bigint) IS 'Keeps the open exception of a kind in step with the payment: opened, grown, or settled.';
 
 CREATE FUNCTION shop.keep_production() RETURNS trigger
     LANGUAGE plpgsql
@@ -1441,9 +1699,20 @@ CREATE FUNCTION shop.move_category_subtree() RETURNS trigger
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
 BEGIN
-    UPDATE shop.categories
-    SET ancestry = NEW.ancestry || ancestry[cardinality(OLD.ancestry) + 1:]
-    WHERE ancestry @> ARRAY[NEW.category_id];
+    WITH RECURSIVE below AS (
+        SELECT child.category_id, moved.ancestry || moved.category_id AS ancestry
+        FROM shop.categories AS moved
+        JOIN shop.categories AS child ON child.parent_id = moved.category_id
+        WHERE moved.category_id = NEW.category_id
+        UNION ALL
+        SELECT child.category_id, below.ancestry || below.category_id
+        FROM below
+        JOIN shop.categories AS child ON child.parent_id = below.category_id
+    )
+    UPDATE shop.categories AS category
+    SET ancestry = below.ancestry
+    FROM below
+    WHERE category.category_id = below.category_id;
     RETURN NULL;
 END
 $$;
@@ -1453,7 +1722,9 @@ COMMENT ON FUNCTION shop.move_category_subtree() IS 'Trigger: carries a move on 
 CREATE FUNCTION shop.number_document() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
-    AS $$
+    AS $_$
+DECLARE
+    last_stored bigint;
 BEGIN
     IF NEW.number IS NOT NULL THEN
         RAISE EXCEPTION USING
@@ -1462,9 +1733,7 @@ BEGIN
             HINT = 'Leave the number out; it is given without gaps.',
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
     END IF;
-    UPDATE shop.document_series SET last_number = last_number + 1
-    WHERE series = NEW.series
-    RETURNING last_number INTO NEW.number;
+    SELECT last_number INTO NEW.number FROM shop.document_series WHERE series = NEW.series FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH111',
@@ -1472,9 +1741,11 @@ BEGIN
             HINT = 'Insert it into document_series first.',
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
     END IF;
+    EXECUTE format('SELECT max(number) FROM shop.%I WHERE series = $1', TG_TABLE_NAME) INTO last_stored USING NEW.series;
+    NEW.number := greatest(NEW.number, last_stored) + 1;
     RETURN NEW;
 END
-$$;
+$_$;
 
 COMMENT ON FUNCTION shop.number_document() IS 'Trigger: gives a document the next number of its series, without gaps.';
 
@@ -1606,34 +1877,6 @@ $$;
 
 COMMENT ON FUNCTION shop.refuse_direct_write() IS 'Trigger: refuses writes that come from a client and not from another trigger. Argument: the way out.';
 
-CREATE FUNCTION shop.refuse_lines_of_closed_carts() RETURNS trigger
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
-    AS $$
-DECLARE
-    closed text;
-BEGIN
-    SELECT min(format('cart %s is %s', cart_id, status)) INTO closed
-    FROM (
-        SELECT cart_id, status FROM shop.carts
-        WHERE cart_id = ANY (ARRAY(SELECT DISTINCT cart_id FROM changed))
-        ORDER BY cart_id
-        FOR NO KEY UPDATE
-    ) AS cart
-    WHERE status <> 'open';
-    IF closed IS NOT NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'SH106',
-            MESSAGE = format('%s: its lines no longer change', closed),
-            HINT = 'Make a new cart and copy the lines.',
-            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
-    END IF;
-    RETURN NULL;
-END
-$$;
-
-COMMENT ON FUNCTION shop.refuse_lines_of_closed_carts() IS 'Trigger: lines of a cart change only while it is open.';
-
 CREATE PROCEDURE shop.refuse_truncate_of(VARIADIC table_names text[])
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
@@ -1713,10 +1956,15 @@ BEGIN
             THEN 'its lines'
         WHEN (SELECT count(*) FROM shop.order_addresses AS a WHERE a.order_id = NEW.order_id) <> 2
             THEN 'its shipping and billing address'
-        WHEN (SELECT coalesce(sum(tax_minor), 0) FROM shop.order_item_taxes AS t WHERE t.order_id = NEW.order_id)
+        -- The rows that are there were compared when they came; what is left to see is whether all came.
+        WHEN (SELECT count(*) FROM shop.order_item_taxes AS t WHERE t.order_id = NEW.order_id)
+            <> (SELECT sum(line.tax_count) FROM shop.order_items AS line WHERE line.order_id = NEW.order_id)
+            OR (SELECT coalesce(sum(tax_minor), 0) FROM shop.order_item_taxes AS t WHERE t.order_id = NEW.order_id)
             <> NEW.tax_minor - NEW.shipping_tax_minor
             THEN 'the taxes of its lines'
-        WHEN (SELECT coalesce(sum(tax_minor), 0) FROM shop.order_shipping_taxes AS t WHERE t.order_id = NEW.order_id)
+        WHEN (SELECT count(*) FROM shop.order_shipping_taxes AS t WHERE t.order_id = NEW.order_id)
+            <> NEW.shipping_tax_count
+            OR (SELECT coalesce(sum(tax_minor), 0) FROM shop.order_shipping_taxes AS t WHERE t.order_id = NEW.order_id)
             <> NEW.shipping_tax_minor
             THEN 'the taxes of its shipping'
         WHEN NEW.discount_minor <> coalesce(
@@ -1735,6 +1983,24 @@ END
 $$;
 
 COMMENT ON FUNCTION shop.require_whole_order() IS 'Trigger, deferred: no order is committed without its parts.';
+
+CREATE FUNCTION shop.require_whole_return() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+BEGIN
+    IF (SELECT item_count FROM shop.returns WHERE return_id = NEW.return_id) = 0 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH104',
+            MESSAGE = format('return %s lacks its items', NEW.return_id),
+            HINT = 'Insert header and items in one transaction.',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION shop.require_whole_return() IS 'Trigger, deferred: no return is committed without items.';
 
 CREATE FUNCTION shop.require_whole_shipment() RETURNS trigger
     LANGUAGE plpgsql
@@ -1795,12 +2061,20 @@ CREATE FUNCTION shop.serialise_category_moves() RETURNS trigger
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH002',
+            MESSAGE = format('categories are not moved in a transaction that is %s',
+                current_setting('transaction_isolation')),
+            HINT = 'Move them in a transaction of level READ COMMITTED, the default.',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
+    END IF;
     PERFORM pg_advisory_xact_lock('shop.categories'::regclass::oid::bigint);
     RETURN NULL;
 END
 $$;
 
-COMMENT ON FUNCTION shop.serialise_category_moves() IS 'Trigger: one move of categories at a time.';
+COMMENT ON FUNCTION shop.serialise_category_moves() IS 'Trigger: one move of categories at a time, at READ COMMITTED.';
 
 CREATE FUNCTION shop.ship_items() RETURNS trigger
     LANGUAGE plpgsql
@@ -1822,13 +2096,6 @@ BEGIN
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
     END IF;
 
-    UPDATE shop.order_items AS line
-    SET shipped_quantity = line.shipped_quantity + change.quantity
-    FROM (
-        SELECT order_id, line_number, sum(quantity)::integer AS quantity FROM added GROUP BY order_id, line_number
-    ) AS change
-    WHERE (line.order_id, line.line_number) = (change.order_id, change.line_number);
-
     UPDATE shop.order_allocations AS allocation
     SET shipped_quantity = allocation.shipped_quantity + change.quantity
     FROM (
@@ -1837,6 +2104,13 @@ BEGIN
     ) AS change
     WHERE (allocation.order_id, allocation.line_number, allocation.warehouse_id, allocation.slot)
         = (change.order_id, change.line_number, change.warehouse_id, change.slot);
+
+    UPDATE shop.order_items AS line
+    SET shipped_quantity = line.shipped_quantity + change.quantity
+    FROM (
+        SELECT order_id, line_number, sum(quantity)::integer AS quantity FROM added GROUP BY order_id, line_number
+    ) AS change
+    WHERE (line.order_id, line.line_number) = (change.order_id, change.line_number);
 
     INSERT INTO shop.stock_movements
         (variant_id, warehouse_id, slot, kind, on_hand_delta, reserved_delta, order_id, line_number)
@@ -1850,18 +2124,6 @@ END
 $$;
 
 COMMENT ON FUNCTION shop.ship_items() IS 'Trigger: shipped items count on line and allocation, and leave the stock.';
-
-CREATE FUNCTION shop.stamp_price() RETURNS trigger
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
-    AS $$
-BEGIN
-    NEW.created_at := now();
-    RETURN NEW;
-END
-$$;
-
-COMMENT ON FUNCTION shop.stamp_price() IS 'Trigger: a price is entered now, whatever the client says.';
 
 CREATE FUNCTION shop.touch_updated_at() RETURNS trigger
     LANGUAGE plpgsql
@@ -1880,12 +2142,20 @@ CREATE FUNCTION shop.uncount_redemption() RETURNS trigger
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
 BEGIN
+    PERFORM FROM shop.orders WHERE order_id = NEW.order_id AND status IN ('cancelled', 'expired');
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH111',
+            MESSAGE = format('order %s still has the discount of its coupon', NEW.order_id),
+            HINT = 'A coupon is given back when its order was cancelled or expired.',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
+    END IF;
     UPDATE shop.coupons SET times_used = times_used - 1 WHERE coupon_id = NEW.coupon_id;
     RETURN NULL;
 END
 $$;
 
-COMMENT ON FUNCTION shop.uncount_redemption() IS 'Trigger: a released redemption no longer counts.';
+COMMENT ON FUNCTION shop.uncount_redemption() IS 'Trigger: a redemption is released with its order, and no longer counts.';
 
 CREATE FUNCTION shop.write_order_history() RETURNS trigger
     LANGUAGE plpgsql
@@ -2088,7 +2358,7 @@ COMMENT ON COLUMN shop.carts.coupon_id IS 'Coupon to be applied at checkout.';
 
 COMMENT ON COLUMN shop.carts.merged_into_cart_id IS 'The cart this one was merged into at log-in.';
 
-COMMENT ON COLUMN shop.carts.version IS 'Raised by each change of its content.';
+COMMENT ON COLUMN shop.carts.version IS 'Raised by each change of its lines. Kept by trigger.';
 
 COMMENT ON COLUMN shop.carts.created_at IS 'When it was created.';
 
@@ -2184,7 +2454,7 @@ CREATE TABLE shop.coupon_redemptions (
     discount_minor bigint NOT NULL,
     redeemed_at timestamp with time zone DEFAULT now() NOT NULL,
     released_at timestamp with time zone,
-    CONSTRAINT ck_coupon_redemptions_discount_minor_not_negative CHECK ((discount_minor >= 0)),
+    CONSTRAINT ck_coupon_redemptions_discount_minor_positive CHECK ((discount_minor > 0)),
     CONSTRAINT ck_coupon_redemptions_released_after_redeemed CHECK ((released_at >= redeemed_at))
 );
 
@@ -2218,10 +2488,12 @@ CREATE TABLE shop.coupons (
     times_used integer DEFAULT 0 NOT NULL,
     is_active boolean DEFAULT true NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT ck_coupons_amount_minor_limit CHECK ((amount_minor <= '1000000000000'::bigint)),
     CONSTRAINT ck_coupons_code_format CHECK ((code ~ '^[A-Z0-9][A-Z0-9-]{2,39}$'::text)),
     CONSTRAINT ck_coupons_description_length CHECK ((((char_length(description) >= 1) AND (char_length(description) <= 500)) AND (btrim(description) <> ''::text))),
     CONSTRAINT ck_coupons_ends_after_start CHECK ((ends_at > starts_at)),
     CONSTRAINT ck_coupons_minimum_has_currency CHECK (((minimum_subtotal_minor = 0) OR (currency IS NOT NULL))),
+    CONSTRAINT ck_coupons_minimum_subtotal_minor_limit CHECK ((minimum_subtotal_minor <= '1000000000000'::bigint)),
     CONSTRAINT ck_coupons_minimum_subtotal_minor_not_negative CHECK ((minimum_subtotal_minor >= 0)),
     CONSTRAINT ck_coupons_per_customer_limit_positive CHECK ((per_customer_limit > 0)),
     CONSTRAINT ck_coupons_times_used_not_negative CHECK ((times_used >= 0)),
@@ -2283,6 +2555,7 @@ CREATE TABLE shop.credit_notes (
     number bigint NOT NULL,
     invoice_id bigint NOT NULL,
     refund_id uuid,
+    order_id uuid NOT NULL,
     currency text NOT NULL,
     amount_minor bigint NOT NULL,
     reason text NOT NULL,
@@ -2290,7 +2563,7 @@ CREATE TABLE shop.credit_notes (
     CONSTRAINT ck_credit_notes_amount_minor_positive CHECK ((amount_minor > 0)),
     CONSTRAINT ck_credit_notes_number_positive CHECK ((number > 0)),
     CONSTRAINT ck_credit_notes_reason_length CHECK ((((char_length(reason) >= 1) AND (char_length(reason) <= 500)) AND (btrim(reason) <> ''::text))),
-    CONSTRAINT ck_credit_notes_series_is_for_credit_notes CHECK ((series ~~ 'CN-%%'::text))
+    CONSTRAINT ck_credit_notes_series_is_for_credit_notes CHECK (starts_with(series, 'CN-'::text))
 );
 
 COMMENT ON TABLE shop.credit_notes IS 'Credit notes, numbered without gaps per series; together never more than their invoice.';
@@ -2304,6 +2577,8 @@ COMMENT ON COLUMN shop.credit_notes.number IS 'Number in the series. Given by tr
 COMMENT ON COLUMN shop.credit_notes.invoice_id IS 'The invoice it corrects.';
 
 COMMENT ON COLUMN shop.credit_notes.refund_id IS 'The refund it documents, if one.';
+
+COMMENT ON COLUMN shop.credit_notes.order_id IS 'The order of invoice and refund.';
 
 COMMENT ON COLUMN shop.credit_notes.currency IS 'Currency of the invoice, tied to it by the foreign key.';
 
@@ -2470,10 +2745,11 @@ CREATE TABLE shop.invoices (
     CONSTRAINT ck_invoices_buyer_tax_number_length CHECK ((((char_length(buyer_tax_number) >= 1) AND (char_length(buyer_tax_number) <= 40)) AND (btrim(buyer_tax_number) <> ''::text))),
     CONSTRAINT ck_invoices_credited_within_total CHECK (((credited_minor >= 0) AND (credited_minor <= total_minor))),
     CONSTRAINT ck_invoices_number_positive CHECK ((number > 0)),
-    CONSTRAINT ck_invoices_series_is_for_invoices CHECK ((series ~~ 'INV-%%'::text)),
+    CONSTRAINT ck_invoices_series_is_for_invoices CHECK (starts_with(series, 'INV-'::text)),
     CONSTRAINT ck_invoices_tax_within_total CHECK (((tax_minor >= 0) AND (tax_minor <= total_minor))),
     CONSTRAINT ck_invoices_total_minor_not_negative CHECK ((total_minor >= 0))
-);
+)
+WITH (fillfactor='90');
 
 COMMENT ON TABLE shop.invoices IS 'Invoices, numbered without gaps per series, one per order. Corrected by credit notes only.';
 
@@ -2805,6 +3081,7 @@ CREATE TABLE shop.order_items (
     subtotal_minor bigint NOT NULL,
     discount_minor bigint DEFAULT 0 NOT NULL,
     tax_minor bigint DEFAULT 0 NOT NULL,
+    tax_count smallint DEFAULT 0 NOT NULL,
     total_minor bigint NOT NULL,
     allocated_quantity smallint DEFAULT 0 NOT NULL,
     shipped_quantity smallint DEFAULT 0 NOT NULL,
@@ -2814,6 +3091,7 @@ CREATE TABLE shop.order_items (
     CONSTRAINT ck_order_items_allocated_within_open CHECK (((allocated_quantity + cancelled_quantity) <= quantity)),
     CONSTRAINT ck_order_items_cancelled_quantity_not_negative CHECK ((cancelled_quantity >= 0)),
     CONSTRAINT ck_order_items_discount_within_subtotal CHECK (((discount_minor >= 0) AND (discount_minor <= subtotal_minor))),
+    CONSTRAINT ck_order_items_included_tax_within_price CHECK (((NOT prices_include_tax) OR (tax_minor <= (subtotal_minor - discount_minor)))),
     CONSTRAINT ck_order_items_line_number_range CHECK (((line_number >= 1) AND (line_number <= 200))),
     CONSTRAINT ck_order_items_product_name_length CHECK ((((char_length(product_name) >= 1) AND (char_length(product_name) <= 200)) AND (btrim(product_name) <> ''::text))),
     CONSTRAINT ck_order_items_quantity_range CHECK (((quantity >= 1) AND (quantity <= 999))),
@@ -2821,12 +3099,14 @@ CREATE TABLE shop.order_items (
     CONSTRAINT ck_order_items_shipped_within_allocated CHECK (((shipped_quantity >= 0) AND (shipped_quantity <= allocated_quantity))),
     CONSTRAINT ck_order_items_sku_length CHECK ((((char_length(sku) >= 1) AND (char_length(sku) <= 64)) AND (btrim(sku) <> ''::text))),
     CONSTRAINT ck_order_items_subtotal_is_price_times_quantity CHECK ((subtotal_minor = (unit_price_minor * quantity))),
+    CONSTRAINT ck_order_items_tax_count_not_negative CHECK ((tax_count >= 0)),
     CONSTRAINT ck_order_items_tax_minor_not_negative CHECK ((tax_minor >= 0)),
     CONSTRAINT ck_order_items_total_adds_up CHECK ((total_minor = ((subtotal_minor - discount_minor) +
 CASE
     WHEN prices_include_tax THEN (0)::bigint
     ELSE tax_minor
 END))),
+    CONSTRAINT ck_order_items_unit_price_minor_limit CHECK ((unit_price_minor <= '1000000000000'::bigint)),
     CONSTRAINT ck_order_items_unit_price_minor_not_negative CHECK ((unit_price_minor >= 0)),
     CONSTRAINT ck_order_items_variant_name_length CHECK ((((char_length(variant_name) >= 1) AND (char_length(variant_name) <= 200)) AND (btrim(variant_name) <> ''::text)))
 )
@@ -2861,6 +3141,8 @@ COMMENT ON COLUMN shop.order_items.subtotal_minor IS 'Price times quantity, in t
 COMMENT ON COLUMN shop.order_items.discount_minor IS 'The line''s share of the discount (largest remainder).';
 
 COMMENT ON COLUMN shop.order_items.tax_minor IS 'Sum of the line''s taxes, in the minor unit.';
+
+COMMENT ON COLUMN shop.order_items.tax_count IS 'Number of its tax rows.';
 
 COMMENT ON COLUMN shop.order_items.total_minor IS 'What the line costs in all, in the minor unit.';
 
@@ -2961,6 +3243,7 @@ CREATE TABLE shop.orders (
     discount_minor bigint DEFAULT 0 NOT NULL,
     shipping_minor bigint DEFAULT 0 NOT NULL,
     shipping_tax_minor bigint DEFAULT 0 NOT NULL,
+    shipping_tax_count smallint DEFAULT 0 NOT NULL,
     tax_minor bigint DEFAULT 0 NOT NULL,
     total_minor bigint NOT NULL,
     status shop.order_status DEFAULT 'pending'::shop.order_status NOT NULL,
@@ -2993,12 +3276,12 @@ END) STORED NOT NULL,
     CONSTRAINT ck_orders_cancelled_within_total CHECK (((cancelled_minor >= 0) AND (cancelled_minor <= total_minor))),
     CONSTRAINT ck_orders_captured_within_authorized CHECK (((captured_minor >= 0) AND (captured_minor <= authorized_minor))),
     CONSTRAINT ck_orders_completed_is_fulfilled CHECK (((status <> 'completed'::shop.order_status) OR ((shipped_units + cancelled_units) = unit_count))),
-    CONSTRAINT ck_orders_confirmed_is_covered CHECK (((status <> ALL (ARRAY['confirmed'::shop.order_status, 'completed'::shop.order_status])) OR (authorized_minor >= (total_minor - cancelled_minor)))),
     CONSTRAINT ck_orders_contact_email_format CHECK ((contact_email ~ '^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:].]+$'::text)),
     CONSTRAINT ck_orders_contact_email_length CHECK ((((char_length(contact_email) >= 1) AND (char_length(contact_email) <= 254)) AND (btrim(contact_email) <> ''::text))),
     CONSTRAINT ck_orders_contact_phone_length CHECK ((((char_length(contact_phone) >= 1) AND (char_length(contact_phone) <= 40)) AND (btrim(contact_phone) <> ''::text))),
     CONSTRAINT ck_orders_discount_within_subtotal CHECK (((discount_minor >= 0) AND (discount_minor <= subtotal_minor))),
     CONSTRAINT ck_orders_ended_is_cancelled CHECK (((status <> ALL (ARRAY['cancelled'::shop.order_status, 'expired'::shop.order_status])) OR (cancelled_units = unit_count))),
+    CONSTRAINT ck_orders_exempt_pays_no_tax CHECK (((NOT is_tax_exempt) OR (tax_minor = 0))),
     CONSTRAINT ck_orders_expires_after_placed CHECK ((expires_at > placed_at)),
     CONSTRAINT ck_orders_intended_within_total CHECK (((intended_minor >= 0) AND (intended_minor <= total_minor))),
     CONSTRAINT ck_orders_line_count_range CHECK (((line_count >= 1) AND (line_count <= 200))),
@@ -3009,8 +3292,11 @@ END) STORED NOT NULL,
     CONSTRAINT ck_orders_shipped_is_confirmed CHECK (((shipped_units = 0) OR (status = ANY (ARRAY['confirmed'::shop.order_status, 'completed'::shop.order_status])))),
     CONSTRAINT ck_orders_shipped_units_not_negative CHECK ((shipped_units >= 0)),
     CONSTRAINT ck_orders_shipping_method_name_length CHECK ((((char_length(shipping_method_name) >= 1) AND (char_length(shipping_method_name) <= 100)) AND (btrim(shipping_method_name) <> ''::text))),
+    CONSTRAINT ck_orders_shipping_minor_limit CHECK ((shipping_minor <= '1000000000000'::bigint)),
     CONSTRAINT ck_orders_shipping_minor_not_negative CHECK ((shipping_minor >= 0)),
+    CONSTRAINT ck_orders_shipping_tax_count_not_negative CHECK ((shipping_tax_count >= 0)),
     CONSTRAINT ck_orders_shipping_tax_within_tax CHECK (((shipping_tax_minor >= 0) AND (shipping_tax_minor <= tax_minor))),
+    CONSTRAINT ck_orders_subtotal_minor_limit CHECK ((subtotal_minor <= '1000000000000'::bigint)),
     CONSTRAINT ck_orders_subtotal_minor_not_negative CHECK ((subtotal_minor >= 0)),
     CONSTRAINT ck_orders_tax_number_length CHECK ((((char_length(tax_number) >= 1) AND (char_length(tax_number) <= 40)) AND (btrim(tax_number) <> ''::text))),
     CONSTRAINT ck_orders_total_adds_up CHECK ((total_minor = (((subtotal_minor - discount_minor) + shipping_minor) +
@@ -3066,6 +3352,8 @@ COMMENT ON COLUMN shop.orders.discount_minor IS 'Discount over all lines, in the
 COMMENT ON COLUMN shop.orders.shipping_minor IS 'Shipping charge, in the minor unit.';
 
 COMMENT ON COLUMN shop.orders.shipping_tax_minor IS 'Tax on shipping; part of tax_minor.';
+
+COMMENT ON COLUMN shop.orders.shipping_tax_count IS 'Number of its shipping tax rows.';
 
 COMMENT ON COLUMN shop.orders.tax_minor IS 'All taxes; inside the prices or on top, as prices_include_tax says.';
 
@@ -3174,6 +3462,7 @@ CREATE TABLE shop.payment_events (
     payload jsonb DEFAULT '{}'::jsonb NOT NULL,
     occurred_at timestamp with time zone NOT NULL,
     received_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT ck_payment_events_amount_minor_limit CHECK ((amount_minor <= '1000000000000'::bigint)),
     CONSTRAINT ck_payment_events_amount_minor_not_negative CHECK ((amount_minor >= 0)),
     CONSTRAINT ck_payment_events_money_moves_an_amount CHECK (((amount_minor > 0) OR (kind <> ALL (ARRAY['authorized'::shop.payment_event_kind, 'captured'::shop.payment_event_kind, 'refunded'::shop.payment_event_kind])))),
     CONSTRAINT ck_payment_events_payload_is_object CHECK ((jsonb_typeof(payload) = 'object'::text)),
@@ -3283,6 +3572,7 @@ CASE
     ELSE 'pending'::shop.payment_state
 END) STORED NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT ck_payments_amount_minor_limit CHECK ((amount_minor <= '1000000000000'::bigint)),
     CONSTRAINT ck_payments_amount_minor_positive CHECK ((amount_minor > 0)),
     CONSTRAINT ck_payments_authorized_within_amount CHECK (((authorized_minor >= 0) AND (authorized_minor <= amount_minor))),
     CONSTRAINT ck_payments_captured_within_authorized CHECK (((captured_minor >= 0) AND (captured_minor <= authorized_minor))),
@@ -3312,7 +3602,7 @@ COMMENT ON COLUMN shop.payments.method IS 'How: card, sepa_debit, paypal, … Ne
 
 COMMENT ON COLUMN shop.payments.amount_minor IS 'What the attempt is for, in the minor unit.';
 
-COMMENT ON COLUMN shop.payments.authorized_minor IS 'The greater of authorized and captured, by its events. Kept by trigger.';
+COMMENT ON COLUMN shop.payments.authorized_minor IS 'The greater of authorized and captured; once closed, what was captured. Kept by trigger.';
 
 COMMENT ON COLUMN shop.payments.captured_minor IS 'Captured by its events. Kept by trigger.';
 
@@ -3613,15 +3903,21 @@ CREATE TABLE shop.returns (
     reason text NOT NULL,
     refundable_minor bigint DEFAULT 0 NOT NULL,
     refund_requested_minor bigint DEFAULT 0 NOT NULL,
+    item_count smallint DEFAULT 0 NOT NULL,
+    received_count smallint DEFAULT 0 NOT NULL,
     requested_at timestamp with time zone DEFAULT now() NOT NULL,
     received_at timestamp with time zone,
+    CONSTRAINT ck_returns_cancelled_is_unreceived CHECK (((status <> 'cancelled'::shop.return_status) OR (received_count = 0))),
     CONSTRAINT ck_returns_reason_length CHECK ((((char_length(reason) >= 1) AND (char_length(reason) <= 500)) AND (btrim(reason) <> ''::text))),
     CONSTRAINT ck_returns_received_after_requested CHECK ((received_at >= requested_at)),
     CONSTRAINT ck_returns_received_at_matches_status CHECK (((status = 'received'::shop.return_status) = (received_at IS NOT NULL))),
+    CONSTRAINT ck_returns_received_is_complete CHECK (((status <> 'received'::shop.return_status) OR (received_count = item_count))),
+    CONSTRAINT ck_returns_received_within_items CHECK (((received_count >= 0) AND (received_count <= item_count))),
     CONSTRAINT ck_returns_refundable_minor_not_negative CHECK ((refundable_minor >= 0)),
     CONSTRAINT ck_returns_refunds_within_refundable CHECK (((refund_requested_minor >= 0) AND (refund_requested_minor <= refundable_minor))),
     CONSTRAINT ck_returns_return_id_is_uuidv7 CHECK ((uuid_extract_version(return_id) = 7))
-);
+)
+WITH (fillfactor='80');
 
 COMMENT ON TABLE shop.returns IS 'Returns. What may be refunded for one is the value of the units received.';
 
@@ -3636,6 +3932,10 @@ COMMENT ON COLUMN shop.returns.reason IS 'What the customer said.';
 COMMENT ON COLUMN shop.returns.refundable_minor IS 'Value of the units received, in the order''s minor unit. Kept by trigger.';
 
 COMMENT ON COLUMN shop.returns.refund_requested_minor IS 'Refunds for it that are pending or succeeded. Kept by trigger.';
+
+COMMENT ON COLUMN shop.returns.item_count IS 'Items announced. Kept by trigger.';
+
+COMMENT ON COLUMN shop.returns.received_count IS 'Items received. Kept by trigger.';
 
 COMMENT ON COLUMN shop.returns.requested_at IS 'When it was announced.';
 
@@ -3748,7 +4048,9 @@ CREATE TABLE shop.shipping_rates (
     currency text NOT NULL,
     minimum_subtotal_minor bigint DEFAULT 0 NOT NULL,
     price_minor bigint NOT NULL,
+    CONSTRAINT ck_shipping_rates_minimum_subtotal_minor_limit CHECK ((minimum_subtotal_minor <= '1000000000000'::bigint)),
     CONSTRAINT ck_shipping_rates_minimum_subtotal_minor_not_negative CHECK ((minimum_subtotal_minor >= 0)),
+    CONSTRAINT ck_shipping_rates_price_minor_limit CHECK ((price_minor <= '1000000000000'::bigint)),
     CONSTRAINT ck_shipping_rates_price_minor_not_negative CHECK ((price_minor >= 0))
 );
 
@@ -3819,7 +4121,7 @@ CASE kind
     WHEN 'shipment'::shop.stock_movement_kind THEN ((on_hand_delta < 0) AND (reserved_delta = on_hand_delta))
     WHEN 'return'::shop.stock_movement_kind THEN ((on_hand_delta > 0) AND (reserved_delta = 0))
     WHEN 'adjustment'::shop.stock_movement_kind THEN ((on_hand_delta <> 0) AND (reserved_delta = 0))
-    WHEN 'transfer'::shop.stock_movement_kind THEN (on_hand_delta <> 0)
+    WHEN 'transfer'::shop.stock_movement_kind THEN ((on_hand_delta <> 0) AND (reserved_delta = 0))
     ELSE NULL::boolean
 END),
     CONSTRAINT ck_stock_movements_order_line_fits_kind CHECK ((((order_id IS NULL) = (line_number IS NULL)) AND ((order_id IS NOT NULL) = (kind = ANY (ARRAY['reservation'::shop.stock_movement_kind, 'release'::shop.stock_movement_kind, 'shipment'::shop.stock_movement_kind, 'return'::shop.stock_movement_kind]))))),
@@ -3935,8 +4237,10 @@ CREATE TABLE shop.variant_prices (
     amount_minor bigint NOT NULL,
     compare_at_minor bigint,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT ck_variant_prices_amount_minor_limit CHECK ((amount_minor <= '1000000000000'::bigint)),
     CONSTRAINT ck_variant_prices_amount_minor_not_negative CHECK ((amount_minor >= 0)),
     CONSTRAINT ck_variant_prices_compare_at_above_amount CHECK ((compare_at_minor > amount_minor)),
+    CONSTRAINT ck_variant_prices_compare_at_minor_limit CHECK ((compare_at_minor <= '1000000000000'::bigint)),
     CONSTRAINT ck_variant_prices_not_backdated CHECK ((valid_from >= created_at))
 );
 
@@ -3952,7 +4256,7 @@ COMMENT ON COLUMN shop.variant_prices.amount_minor IS 'Price of one unit, in the
 
 COMMENT ON COLUMN shop.variant_prices.compare_at_minor IS 'Former price shown struck through, in the minor unit.';
 
-COMMENT ON COLUMN shop.variant_prices.created_at IS 'When it was entered; set by trigger.';
+COMMENT ON COLUMN shop.variant_prices.created_at IS 'When it was entered, by the server''s clock.';
 
 CREATE TABLE shop.warehouses (
     warehouse_id bigint NOT NULL,
@@ -4158,7 +4462,7 @@ ALTER TABLE ONLY shop.credit_notes
     ADD CONSTRAINT uq_credit_notes_series_number UNIQUE (series, number);
 
 ALTER TABLE ONLY shop.invoices
-    ADD CONSTRAINT uq_invoices_invoice_id_currency UNIQUE (invoice_id, currency);
+    ADD CONSTRAINT uq_invoices_invoice_id_order_id_currency UNIQUE (invoice_id, order_id, currency);
 
 ALTER TABLE ONLY shop.invoices
     ADD CONSTRAINT uq_invoices_order_id UNIQUE (order_id);
@@ -4185,10 +4489,13 @@ ALTER TABLE ONLY shop.payments
     ADD CONSTRAINT uq_payments_payment_id_order_id_currency UNIQUE (payment_id, order_id, currency);
 
 ALTER TABLE ONLY shop.payments
+    ADD CONSTRAINT uq_payments_payment_id_provider UNIQUE (payment_id, provider);
+
+ALTER TABLE ONLY shop.payments
     ADD CONSTRAINT uq_payments_provider_provider_reference UNIQUE (provider, provider_reference);
 
 ALTER TABLE ONLY shop.refunds
-    ADD CONSTRAINT uq_refunds_refund_id_currency UNIQUE (refund_id, currency);
+    ADD CONSTRAINT uq_refunds_refund_id_order_id_currency UNIQUE (refund_id, order_id, currency);
 
 ALTER TABLE ONLY shop.returns
     ADD CONSTRAINT uq_returns_order_id_return_id UNIQUE (order_id, return_id);
@@ -4220,11 +4527,11 @@ CREATE INDEX ix_categories_parent_id ON shop.categories USING btree (parent_id, 
 
 CREATE INDEX ix_coupon_redemptions_coupon_id ON shop.coupon_redemptions USING btree (coupon_id, order_id);
 
-CREATE INDEX ix_credit_notes_invoice_id ON shop.credit_notes USING btree (invoice_id, currency);
+CREATE INDEX ix_credit_notes_invoice_id ON shop.credit_notes USING btree (invoice_id, order_id, currency);
 
 CREATE INDEX ix_journal_lines_account ON shop.journal_lines USING btree (account, currency, journal_id);
 
-CREATE INDEX ix_journals_order_id ON shop.journals USING btree (order_id);
+CREATE INDEX ix_journals_order_id ON shop.journals USING btree (order_id, currency);
 
 CREATE INDEX ix_login_attempts_attempted_at ON shop.login_attempts USING btree (attempted_at);
 
@@ -4250,7 +4557,7 @@ CREATE INDEX ix_orders_unpaid_expires_at ON shop.orders USING btree (expires_at,
 
 CREATE INDEX ix_outbox_events_unpublished ON shop.outbox_events USING btree (created_at, outbox_event_id) WHERE ((published_at IS NULL) AND (parked_at IS NULL));
 
-CREATE INDEX ix_payment_events_payment_id ON shop.payment_events USING btree (payment_id) WHERE (payment_id IS NOT NULL);
+CREATE INDEX ix_payment_events_payment_id ON shop.payment_events USING btree (payment_id, provider) WHERE (payment_id IS NOT NULL);
 
 CREATE INDEX ix_payment_exceptions_open ON shop.payment_exceptions USING btree (raised_at) WHERE (resolved_at IS NULL);
 
@@ -4306,7 +4613,7 @@ CREATE UNIQUE INDEX uq_countries_numeric_code ON shop.countries USING btree (num
 
 CREATE UNIQUE INDEX uq_coupons_code ON shop.coupons USING btree (code);
 
-CREATE UNIQUE INDEX uq_credit_notes_refund_id ON shop.credit_notes USING btree (refund_id, currency) WHERE (refund_id IS NOT NULL);
+CREATE UNIQUE INDEX uq_credit_notes_refund_id ON shop.credit_notes USING btree (refund_id, order_id, currency) WHERE (refund_id IS NOT NULL);
 
 CREATE UNIQUE INDEX uq_currencies_numeric_code ON shop.currencies USING btree (numeric_code);
 
@@ -4346,25 +4653,31 @@ CREATE UNIQUE INDEX uq_tax_rates_destination ON shop.tax_rates USING btree (coun
 
 CREATE UNIQUE INDEX uq_warehouses_code ON shop.warehouses USING btree (code);
 
+CREATE TRIGGER account_tokens_are_used_once BEFORE UPDATE OF used_at ON shop.account_tokens FOR EACH ROW WHEN ((old.used_at IS NOT NULL)) EXECUTE FUNCTION shop.refuse('SH102', 'the token was used already', 'Issue another token.');
+
+CREATE TRIGGER account_tokens_facts_are_immutable BEFORE UPDATE OF account_token_id, customer_id, purpose, token_digest, created_at, expires_at ON shop.account_tokens FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'a token stays what it was issued as', 'Issue another token.');
+
 CREATE TRIGGER account_tokens_refuse_truncate BEFORE TRUNCATE ON shop.account_tokens FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
 CREATE TRIGGER addresses_refuse_truncate BEFORE TRUNCATE ON shop.addresses FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
 CREATE TRIGGER audit_log_is_append_only BEFORE UPDATE OR TRUNCATE ON shop.audit_log FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'the audit log is append-only', 'There is no way to change it.');
 
-CREATE TRIGGER audit_log_is_only_purged BEFORE DELETE ON shop.audit_log FOR EACH STATEMENT WHEN ((current_setting('shop.purging'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION shop.refuse('SH101', 'the audit log is append-only', 'Retention removes what is old enough.');
+CREATE TRIGGER audit_log_is_only_purged BEFORE DELETE ON shop.audit_log FOR EACH ROW WHEN (((current_setting('shop.purging'::text, true) IS DISTINCT FROM 'on'::text) OR (old.occurred_at > (now() - '1 year'::interval)))) EXECUTE FUNCTION shop.refuse('SH101', 'the audit log is append-only', 'Retention removes what is over a year old.');
 
-CREATE TRIGGER cart_items_frozen_on_delete AFTER DELETE ON shop.cart_items REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse_lines_of_closed_carts();
+CREATE TRIGGER audit_log_is_written_by_trigger BEFORE INSERT ON shop.audit_log FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse_direct_write('Change the audited row; the entry follows.');
 
-CREATE TRIGGER cart_items_frozen_on_insert AFTER INSERT ON shop.cart_items REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse_lines_of_closed_carts();
+CREATE TRIGGER cart_items_frozen_on_delete AFTER DELETE ON shop.cart_items REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION shop.count_cart_change();
 
-CREATE TRIGGER cart_items_frozen_on_update AFTER UPDATE ON shop.cart_items REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse_lines_of_closed_carts();
+CREATE TRIGGER cart_items_frozen_on_insert AFTER INSERT ON shop.cart_items REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION shop.count_cart_change();
+
+CREATE TRIGGER cart_items_frozen_on_update AFTER UPDATE ON shop.cart_items REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION shop.count_cart_change();
 
 CREATE TRIGGER cart_items_refuse_truncate BEFORE TRUNCATE ON shop.cart_items FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
 CREATE TRIGGER cart_items_stay_in_their_cart BEFORE UPDATE OF cart_id, variant_id ON shop.cart_items FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'a line stays in its cart', 'Delete the line and insert another.');
 
-CREATE TRIGGER carts_content_is_frozen BEFORE UPDATE OF customer_id, currency, coupon_id ON shop.carts FOR EACH ROW WHEN (((old.status <> 'open'::shop.cart_status) AND (((old.customer_id IS DISTINCT FROM new.customer_id) OR (old.currency IS DISTINCT FROM new.currency)) OR (old.coupon_id IS DISTINCT FROM new.coupon_id)))) EXECUTE FUNCTION shop.refuse('SH106', 'a closed cart does not change', 'Make a new cart and copy the lines.');
+CREATE TRIGGER carts_content_is_frozen BEFORE UPDATE OF customer_id, currency, coupon_id, merged_into_cart_id ON shop.carts FOR EACH ROW WHEN (((old.status <> 'open'::shop.cart_status) AND ((((old.customer_id IS DISTINCT FROM new.customer_id) OR (old.currency IS DISTINCT FROM new.currency)) OR (old.coupon_id IS DISTINCT FROM new.coupon_id)) OR (old.merged_into_cart_id IS DISTINCT FROM new.merged_into_cart_id)))) EXECUTE FUNCTION shop.refuse('SH106', 'a closed cart does not change', 'Make a new cart and copy the lines.');
 
 CREATE TRIGGER carts_convert_by_order BEFORE UPDATE OF status ON shop.carts FOR EACH ROW WHEN (((old.status = 'open'::shop.cart_status) AND (new.status = 'converted'::shop.cart_status))) EXECUTE FUNCTION shop.refuse_direct_write('Insert the order; its cart is converted with it.');
 
@@ -4372,15 +4685,17 @@ CREATE TRIGGER carts_never_reopen BEFORE UPDATE OF status ON shop.carts FOR EACH
 
 CREATE TRIGGER carts_refuse_truncate BEFORE TRUNCATE ON shop.carts FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
-CREATE TRIGGER carts_start_open BEFORE INSERT ON shop.carts FOR EACH ROW WHEN ((new.status <> 'open'::shop.cart_status)) EXECUTE FUNCTION shop.refuse('SH106', 'a cart starts open', 'Leave the status out.');
+CREATE TRIGGER carts_start_open BEFORE INSERT ON shop.carts FOR EACH ROW WHEN (((new.status <> 'open'::shop.cart_status) OR (new.version <> 1))) EXECUTE FUNCTION shop.refuse('SH106', 'a cart starts open, at version 1', 'Leave status and version out.');
 
 CREATE TRIGGER carts_stay_with_their_customer BEFORE UPDATE OF customer_id ON shop.carts FOR EACH ROW WHEN (((old.customer_id IS NOT NULL) AND (new.customer_id IS DISTINCT FROM old.customer_id))) EXECUTE FUNCTION shop.refuse('SH102', 'a customer''s cart stays with the customer', 'Copy its lines to another cart.');
 
 CREATE TRIGGER carts_touch BEFORE UPDATE ON shop.carts FOR EACH ROW EXECUTE FUNCTION shop.touch_updated_at();
 
+CREATE TRIGGER carts_version_is_kept BEFORE UPDATE OF version ON shop.carts FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse_direct_write('Change cart_items; the version follows.');
+
 CREATE TRIGGER categories_keep_ancestry BEFORE INSERT OR UPDATE OF parent_id, ancestry ON shop.categories FOR EACH ROW EXECUTE FUNCTION shop.keep_category_ancestry();
 
-CREATE TRIGGER categories_move_subtree AFTER UPDATE OF parent_id ON shop.categories FOR EACH ROW WHEN ((old.ancestry IS DISTINCT FROM new.ancestry)) EXECUTE FUNCTION shop.move_category_subtree();
+CREATE TRIGGER categories_move_subtree AFTER UPDATE OF parent_id ON shop.categories FOR EACH ROW WHEN ((old.parent_id IS DISTINCT FROM new.parent_id)) EXECUTE FUNCTION shop.move_category_subtree();
 
 CREATE TRIGGER categories_moves_queue BEFORE UPDATE OF parent_id ON shop.categories FOR EACH STATEMENT EXECUTE FUNCTION shop.serialise_category_moves();
 
@@ -4406,6 +4721,8 @@ CREATE TRIGGER coupon_redemptions_uncount AFTER UPDATE OF released_at ON shop.co
 
 CREATE TRIGGER coupons_audit AFTER INSERT OR DELETE OR UPDATE OF code, description, kind, rate, amount_minor, currency, minimum_subtotal_minor, starts_at, ends_at, usage_limit, per_customer_limit, is_active ON shop.coupons FOR EACH ROW EXECUTE FUNCTION shop.audit('values', 'coupon_id');
 
+CREATE TRIGGER coupons_customer_limit_covers_uses BEFORE UPDATE OF per_customer_limit ON shop.coupons FOR EACH ROW EXECUTE FUNCTION shop.check_customer_limit();
+
 CREATE TRIGGER coupons_refuse_truncate BEFORE TRUNCATE ON shop.coupons FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
 CREATE TRIGGER coupons_start_unused BEFORE INSERT ON shop.coupons FOR EACH ROW WHEN ((new.times_used <> 0)) EXECUTE FUNCTION shop.refuse('SH103', 'times_used starts at 0', 'Leave the column out.');
@@ -4414,9 +4731,13 @@ CREATE TRIGGER coupons_times_used_is_kept BEFORE UPDATE OF times_used ON shop.co
 
 CREATE TRIGGER credit_notes_are_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON shop.credit_notes FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'credit notes are append-only', 'Issue another document.');
 
+CREATE TRIGGER credit_notes_are_issued_now BEFORE INSERT ON shop.credit_notes FOR EACH ROW WHEN ((new.issued_at IS DISTINCT FROM now())) EXECUTE FUNCTION shop.refuse('SH103', 'the date of a credit note is the server''s', 'Leave issued_at out.');
+
 CREATE TRIGGER credit_notes_are_numbered BEFORE INSERT ON shop.credit_notes FOR EACH ROW EXECUTE FUNCTION shop.number_document();
 
 CREATE TRIGGER credit_notes_count AFTER INSERT ON shop.credit_notes FOR EACH ROW EXECUTE FUNCTION shop.count_credit_note();
+
+CREATE TRIGGER credit_notes_count_in_series AFTER INSERT ON shop.credit_notes FOR EACH ROW EXECUTE FUNCTION shop.count_document();
 
 CREATE TRIGGER currencies_exponent_is_immutable BEFORE UPDATE OF code, exponent ON shop.currencies FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'code and exponent give every stored amount its meaning', 'A redenominated currency gets a code of its own, as ISO 4217 does.');
 
@@ -4448,11 +4769,17 @@ CREATE TRIGGER document_series_refuse_truncate BEFORE TRUNCATE ON shop.document_
 
 CREATE TRIGGER document_series_start_at_zero BEFORE INSERT ON shop.document_series FOR EACH ROW WHEN ((new.last_number <> 0)) EXECUTE FUNCTION shop.refuse('SH103', 'a series starts at 0', 'Leave last_number out.');
 
+CREATE TRIGGER invoices_are_issued_now BEFORE INSERT ON shop.invoices FOR EACH ROW WHEN ((new.issued_at IS DISTINCT FROM now())) EXECUTE FUNCTION shop.refuse('SH103', 'the date of an invoice is the server''s', 'Leave issued_at out.');
+
 CREATE TRIGGER invoices_are_kept BEFORE DELETE ON shop.invoices FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'invoices are kept', 'Issue a credit note.');
 
 CREATE TRIGGER invoices_are_numbered BEFORE INSERT ON shop.invoices FOR EACH ROW EXECUTE FUNCTION shop.number_document();
 
+CREATE TRIGGER invoices_bill_their_order AFTER INSERT ON shop.invoices FOR EACH ROW EXECUTE FUNCTION shop.compare_invoice_with_order();
+
 CREATE TRIGGER invoices_buyer_is_only_erased BEFORE UPDATE OF buyer_name, buyer_address, buyer_tax_number ON shop.invoices FOR EACH ROW WHEN ((NOT ((new.buyer_name = 'erased'::text) AND (new.buyer_address = 'erased'::text) AND (new.buyer_tax_number IS NULL)))) EXECUTE FUNCTION shop.refuse('SH102', 'the buyer of an invoice does not change, it can only be erased', 'Erase with the word erased, and the tax number with NULL.');
+
+CREATE TRIGGER invoices_count_in_series AFTER INSERT ON shop.invoices FOR EACH ROW EXECUTE FUNCTION shop.count_document();
 
 CREATE TRIGGER invoices_credits_are_kept BEFORE UPDATE OF credited_minor ON shop.invoices FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse_direct_write('Insert a credit note.');
 
@@ -4468,13 +4795,19 @@ CREATE TRIGGER journal_lines_balance AFTER INSERT ON shop.journal_lines REFERENC
 
 CREATE TRIGGER journals_are_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON shop.journals FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'the journal is append-only', 'Post an entry that reverses it.');
 
+CREATE TRIGGER journals_are_posted_now BEFORE INSERT ON shop.journals FOR EACH ROW WHEN ((new.posted_at IS DISTINCT FROM now())) EXECUTE FUNCTION shop.refuse('SH103', 'the moment of an entry is the server''s', 'Leave posted_at out.');
+
 CREATE CONSTRAINT TRIGGER journals_are_whole AFTER INSERT ON shop.journals DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION shop.require_whole_journal();
 
 CREATE TRIGGER ledger_accounts_refuse_truncate BEFORE TRUNCATE ON shop.ledger_accounts FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
 CREATE TRIGGER login_attempts_refuse_truncate BEFORE TRUNCATE ON shop.login_attempts FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
+CREATE TRIGGER login_sessions_facts_are_immutable BEFORE UPDATE OF login_session_id, customer_id, token_digest, created_at ON shop.login_sessions FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'a session stays what it was opened as', 'Open another session.');
+
 CREATE TRIGGER login_sessions_refuse_truncate BEFORE TRUNCATE ON shop.login_sessions FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
+
+CREATE TRIGGER login_sessions_stay_revoked BEFORE UPDATE ON shop.login_sessions FOR EACH ROW WHEN (((old.revoked_at IS NOT NULL) AND ((new.revoked_at IS DISTINCT FROM old.revoked_at) OR (new.expires_at IS DISTINCT FROM old.expires_at)))) EXECUTE FUNCTION shop.refuse('SH102', 'a revoked session stays revoked', 'Open another session.');
 
 CREATE TRIGGER order_addresses_are_kept BEFORE DELETE ON shop.order_addresses FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'addresses of orders are kept', 'Erase their personal columns.');
 
@@ -4502,6 +4835,8 @@ CREATE TRIGGER order_item_cancellations_are_append_only BEFORE DELETE OR UPDATE 
 
 CREATE TRIGGER order_item_cancellations_count AFTER INSERT ON shop.order_item_cancellations REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION shop.count_cancellations();
 
+CREATE TRIGGER order_item_cancellations_happen_now BEFORE INSERT ON shop.order_item_cancellations FOR EACH ROW WHEN ((new.cancelled_at IS DISTINCT FROM now())) EXECUTE FUNCTION shop.refuse('SH103', 'the moment of a cancellation is the server''s', 'Leave cancelled_at out.');
+
 CREATE TRIGGER order_item_taxes_add_up AFTER INSERT ON shop.order_item_taxes REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION shop.compare_lines_with_taxes();
 
 CREATE TRIGGER order_item_taxes_are_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON shop.order_item_taxes FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'taxes of orders are append-only', 'Issue a credit note.');
@@ -4514,7 +4849,7 @@ CREATE TRIGGER order_items_count_on_order AFTER UPDATE ON shop.order_items REFER
 
 CREATE TRIGGER order_items_counters_are_kept BEFORE UPDATE OF allocated_quantity, shipped_quantity, cancelled_quantity, returned_quantity ON shop.order_items FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse_direct_write('Insert allocations, shipments, cancellations or returns.');
 
-CREATE TRIGGER order_items_facts_are_immutable BEFORE UPDATE OF order_id, line_number, variant_id, currency, sku, product_name, variant_name, tax_class, prices_include_tax, quantity, unit_price_minor, subtotal_minor, discount_minor, tax_minor, total_minor ON shop.order_items FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'what was sold does not change', 'Cancel quantities, or place another order.');
+CREATE TRIGGER order_items_facts_are_immutable BEFORE UPDATE OF order_id, line_number, variant_id, currency, sku, product_name, variant_name, tax_class, prices_include_tax, quantity, unit_price_minor, subtotal_minor, discount_minor, tax_minor, tax_count, total_minor ON shop.order_items FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'what was sold does not change', 'Cancel quantities, or place another order.');
 
 CREATE TRIGGER order_items_refuse_truncate BEFORE TRUNCATE ON shop.order_items FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
@@ -4528,19 +4863,23 @@ CREATE TRIGGER order_status_history_is_append_only BEFORE DELETE OR UPDATE OR TR
 
 CREATE TRIGGER order_status_history_is_written_by_trigger BEFORE INSERT ON shop.order_status_history FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse_direct_write('Update orders.status; its history follows.');
 
+CREATE TRIGGER order_transitions_are_schema BEFORE INSERT OR DELETE OR UPDATE ON shop.order_transitions FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'legal moves are part of the schema', 'Change them by a migration.');
+
 CREATE TRIGGER order_transitions_refuse_truncate BEFORE TRUNCATE ON shop.order_transitions FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
 CREATE TRIGGER orders_are_kept BEFORE DELETE ON shop.orders FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'orders are kept', 'Cancel the order.');
+
+CREATE TRIGGER orders_are_placed_now BEFORE INSERT ON shop.orders FOR EACH ROW WHEN ((new.placed_at IS DISTINCT FROM now())) EXECUTE FUNCTION shop.refuse('SH103', 'the moment of an order is the server''s', 'Leave placed_at out.');
 
 CREATE CONSTRAINT TRIGGER orders_are_whole AFTER INSERT ON shop.orders DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION shop.require_whole_order();
 
 CREATE TRIGGER orders_contact_is_only_erased BEFORE UPDATE OF contact_email, contact_phone, tax_number ON shop.orders FOR EACH ROW WHEN ((((new.contact_email <> old.contact_email) AND (new.contact_email <> (('erased-'::text || old.order_id) || '@erased.invalid'::text))) OR ((new.contact_phone IS DISTINCT FROM old.contact_phone) AND (new.contact_phone IS NOT NULL)) OR ((new.tax_number IS DISTINCT FROM old.tax_number) AND (new.tax_number IS NOT NULL)))) EXECUTE FUNCTION shop.refuse('SH102', 'the contact of an order does not change, it can only be erased', 'Erase with erased-<order_id>@erased.invalid and NULL.');
 
-CREATE TRIGGER orders_convert_their_cart BEFORE INSERT ON shop.orders FOR EACH ROW EXECUTE FUNCTION shop.convert_cart();
+CREATE TRIGGER orders_convert_their_cart AFTER INSERT ON shop.orders FOR EACH ROW EXECUTE FUNCTION shop.convert_cart();
 
 CREATE TRIGGER orders_counters_are_kept BEFORE UPDATE OF intended_minor, authorized_minor, captured_minor, refunded_minor, cancelled_minor, shipped_units, cancelled_units, returned_units ON shop.orders FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse_direct_write('Insert payment events, shipments, returns or cancellations.');
 
-CREATE TRIGGER orders_facts_are_immutable BEFORE UPDATE OF order_id, order_number, cart_id, request_digest, customer_id, currency, country, prices_include_tax, is_tax_exempt, shipping_method_id, shipping_method_name, line_count, unit_count, subtotal_minor, discount_minor, shipping_minor, shipping_tax_minor, tax_minor, total_minor, placed_at, expires_at ON shop.orders FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'what was agreed in an order does not change', 'Cancel quantities, refund, or place another order.');
+CREATE TRIGGER orders_facts_are_immutable BEFORE UPDATE OF order_id, order_number, cart_id, request_digest, customer_id, currency, country, prices_include_tax, is_tax_exempt, shipping_method_id, shipping_method_name, line_count, unit_count, subtotal_minor, discount_minor, shipping_minor, shipping_tax_minor, shipping_tax_count, tax_minor, total_minor, placed_at, expires_at ON shop.orders FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'what was agreed in an order does not change', 'Cancel quantities, refund, or place another order.');
 
 CREATE TRIGGER orders_move_legally BEFORE UPDATE OF status ON shop.orders FOR EACH ROW WHEN ((old.status <> new.status)) EXECUTE FUNCTION shop.check_order_transition();
 
@@ -4558,6 +4897,10 @@ CREATE TRIGGER outbox_events_are_numbered BEFORE INSERT ON shop.outbox_events FO
 
 CREATE TRIGGER outbox_events_facts_are_immutable BEFORE UPDATE OF created_at, outbox_event_id, aggregate_type, aggregate_id, sequence, event_type, payload ON shop.outbox_events FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'what happened does not change', 'Write another event.');
 
+CREATE TRIGGER outbox_events_happen_now BEFORE INSERT ON shop.outbox_events FOR EACH ROW WHEN ((new.created_at IS DISTINCT FROM now())) EXECUTE FUNCTION shop.refuse('SH103', 'the moment of an event is the server''s', 'Leave created_at out.');
+
+CREATE TRIGGER outbox_events_keep_their_tail AFTER DELETE ON shop.outbox_events REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION shop.keep_outbox_tail();
+
 CREATE TRIGGER outbox_events_publish_once BEFORE UPDATE OF published_at ON shop.outbox_events FOR EACH ROW WHEN (((old.published_at IS NOT NULL) AND (new.published_at IS DISTINCT FROM old.published_at))) EXECUTE FUNCTION shop.refuse('SH102', 'the event is published already', 'Write another event.');
 
 CREATE TRIGGER outbox_events_refuse_truncate BEFORE TRUNCATE ON shop.outbox_events FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
@@ -4565,6 +4908,8 @@ CREATE TRIGGER outbox_events_refuse_truncate BEFORE TRUNCATE ON shop.outbox_even
 CREATE TRIGGER payment_events_apply AFTER INSERT ON shop.payment_events FOR EACH ROW EXECUTE FUNCTION shop.apply_payment_event();
 
 CREATE TRIGGER payment_events_are_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON shop.payment_events FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'payment events are append-only', 'Record what happened next as another event.');
+
+CREATE TRIGGER payment_events_arrive_now BEFORE INSERT ON shop.payment_events FOR EACH ROW WHEN ((new.received_at IS DISTINCT FROM now())) EXECUTE FUNCTION shop.refuse('SH103', 'the moment of arrival is the server''s', 'Leave received_at out; occurred_at is the provider''s.');
 
 CREATE TRIGGER payment_exceptions_amount_is_kept BEFORE UPDATE OF amount_minor ON shop.payment_exceptions FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse_direct_write('Insert the payment event.');
 
@@ -4593,6 +4938,8 @@ CREATE TRIGGER payments_refuse_truncate BEFORE TRUNCATE ON shop.payments FOR EAC
 CREATE TRIGGER payments_start_at_rest BEFORE INSERT ON shop.payments FOR EACH ROW WHEN ((((new.authorized_minor <> 0) OR (new.captured_minor <> 0) OR (new.refunded_minor <> 0) OR (new.refund_requested_minor <> 0)) OR (new.closed_at IS NOT NULL))) EXECUTE FUNCTION shop.refuse('SH103', 'a payment starts with nothing authorized', 'Insert payment events.');
 
 CREATE TRIGGER payments_sums_are_kept BEFORE UPDATE OF authorized_minor, captured_minor, refunded_minor, refund_requested_minor, closed_at ON shop.payments FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse_direct_write('Insert payment events or refunds.');
+
+CREATE TRIGGER pii_columns_are_schema BEFORE INSERT OR DELETE OR UPDATE ON shop.pii_columns FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'the list of personal data is part of the schema', 'Change it by a migration.');
 
 CREATE TRIGGER pii_columns_refuse_truncate BEFORE TRUNCATE ON shop.pii_columns FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
@@ -4624,15 +4971,19 @@ CREATE TRIGGER refunds_refuse_truncate BEFORE TRUNCATE ON shop.refunds FOR EACH 
 
 CREATE TRIGGER refunds_settle_once BEFORE UPDATE OF state ON shop.refunds FOR EACH ROW WHEN (((old.state <> 'pending'::shop.refund_state) AND (new.state <> old.state))) EXECUTE FUNCTION shop.refuse('SH105', 'a refund is settled once', 'Request another refund.');
 
+CREATE TRIGGER refunds_settlement_is_final BEFORE UPDATE OF settled_at, provider_reference ON shop.refunds FOR EACH ROW WHEN ((((old.settled_at IS NOT NULL) AND (new.settled_at IS DISTINCT FROM old.settled_at)) OR ((old.provider_reference IS NOT NULL) AND (new.provider_reference IS DISTINCT FROM old.provider_reference)))) EXECUTE FUNCTION shop.refuse('SH102', 'settlement and reference of a refund are set once', 'Request another refund.');
+
 CREATE TRIGGER refunds_start_pending BEFORE INSERT ON shop.refunds FOR EACH ROW WHEN ((new.state <> 'pending'::shop.refund_state)) EXECUTE FUNCTION shop.refuse('SH103', 'a refund starts pending', 'Insert it, then update its state.');
 
 CREATE TRIGGER refunds_uncount AFTER UPDATE OF state ON shop.refunds FOR EACH ROW WHEN (((old.state = 'pending'::shop.refund_state) AND (new.state = 'failed'::shop.refund_state))) EXECUTE FUNCTION shop.count_refund();
 
-CREATE TRIGGER return_items_are_announced_in_time BEFORE INSERT ON shop.return_items FOR EACH ROW EXECUTE FUNCTION shop.check_new_return_items();
-
 CREATE TRIGGER return_items_are_kept BEFORE DELETE ON shop.return_items FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'returned items are kept', 'Cancel the return.');
 
 CREATE TRIGGER return_items_are_received_once BEFORE UPDATE ON shop.return_items FOR EACH ROW WHEN ((old.received_at IS NOT NULL)) EXECUTE FUNCTION shop.refuse('SH110', 'the receipt was recorded already', 'Correct stock by an adjustment.');
+
+CREATE TRIGGER return_items_count_announced AFTER INSERT ON shop.return_items FOR EACH ROW EXECUTE FUNCTION shop.count_return_items();
+
+CREATE TRIGGER return_items_count_received AFTER UPDATE OF received_at ON shop.return_items FOR EACH ROW WHEN (((old.received_at IS NULL) AND (new.received_at IS NOT NULL))) EXECUTE FUNCTION shop.count_return_items();
 
 CREATE TRIGGER return_items_facts_are_immutable BEFORE UPDATE OF return_id, line_number, order_id, quantity ON shop.return_items FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'what was announced does not change', 'Announce another return.');
 
@@ -4644,15 +4995,17 @@ CREATE TRIGGER return_items_start_unreceived BEFORE INSERT ON shop.return_items 
 
 CREATE TRIGGER returns_are_kept BEFORE DELETE ON shop.returns FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'returns are kept', 'Set the status to cancelled.');
 
-CREATE TRIGGER returns_facts_are_immutable BEFORE UPDATE OF return_id, order_id, reason, requested_at ON shop.returns FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'what a return was announced for does not change', 'Announce another return.');
+CREATE CONSTRAINT TRIGGER returns_are_whole AFTER INSERT ON shop.returns DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION shop.require_whole_return();
 
-CREATE TRIGGER returns_move_legally BEFORE UPDATE OF status ON shop.returns FOR EACH ROW WHEN ((old.status <> new.status)) EXECUTE FUNCTION shop.check_return_move();
+CREATE TRIGGER returns_end_once BEFORE UPDATE OF status, received_at ON shop.returns FOR EACH ROW WHEN (((old.status <> 'requested'::shop.return_status) AND ((old.status IS DISTINCT FROM new.status) OR (old.received_at IS DISTINCT FROM new.received_at)))) EXECUTE FUNCTION shop.refuse('SH105', 'a return is received or cancelled once', 'Announce another return.');
+
+CREATE TRIGGER returns_facts_are_immutable BEFORE UPDATE OF return_id, order_id, reason, requested_at ON shop.returns FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'what a return was announced for does not change', 'Announce another return.');
 
 CREATE TRIGGER returns_refuse_truncate BEFORE TRUNCATE ON shop.returns FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
-CREATE TRIGGER returns_start_at_rest BEFORE INSERT ON shop.returns FOR EACH ROW WHEN (((new.status <> 'requested'::shop.return_status) OR (new.refundable_minor <> 0) OR (new.refund_requested_minor <> 0))) EXECUTE FUNCTION shop.refuse('SH103', 'a return starts requested, with nothing received', 'Leave status and sums out.');
+CREATE TRIGGER returns_start_at_rest BEFORE INSERT ON shop.returns FOR EACH ROW WHEN (((new.status <> 'requested'::shop.return_status) OR ((new.refundable_minor <> 0) OR (new.refund_requested_minor <> 0) OR (new.item_count <> 0) OR (new.received_count <> 0)))) EXECUTE FUNCTION shop.refuse('SH103', 'a return starts requested, with nothing received', 'Leave status, sums and counts out.');
 
-CREATE TRIGGER returns_sums_are_kept BEFORE UPDATE OF refundable_minor, refund_requested_minor ON shop.returns FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse_direct_write('Record receipts in return_items, and insert refunds.');
+CREATE TRIGGER returns_sums_are_kept BEFORE UPDATE OF refundable_minor, refund_requested_minor, item_count, received_count ON shop.returns FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse_direct_write('Record receipts in return_items, and insert refunds.');
 
 CREATE TRIGGER shipment_items_are_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON shop.shipment_items FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'what was shipped stays shipped', 'Record a return.');
 
@@ -4665,6 +5018,8 @@ CREATE CONSTRAINT TRIGGER shipments_are_whole AFTER INSERT ON shop.shipments DEF
 CREATE TRIGGER shipments_delivery_is_final BEFORE UPDATE OF delivered_at ON shop.shipments FOR EACH ROW WHEN (((old.delivered_at IS NOT NULL) AND (new.delivered_at IS DISTINCT FROM old.delivered_at))) EXECUTE FUNCTION shop.refuse('SH102', 'the delivery was recorded already', 'Record a return.');
 
 CREATE TRIGGER shipments_facts_are_immutable BEFORE UPDATE OF shipment_id, order_id, warehouse_id, carrier, line_count, shipped_at ON shop.shipments FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'a shipment that left does not change', 'Record a return.');
+
+CREATE TRIGGER shipments_leave_now BEFORE INSERT ON shop.shipments FOR EACH ROW WHEN ((new.shipped_at IS DISTINCT FROM now())) EXECUTE FUNCTION shop.refuse('SH103', 'the moment of a shipment is the server''s', 'Leave shipped_at out.');
 
 CREATE TRIGGER shipments_refuse_truncate BEFORE TRUNCATE ON shop.shipments FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
@@ -4684,6 +5039,8 @@ CREATE TRIGGER stock_movements_audit AFTER INSERT ON shop.stock_movements FOR EA
 
 CREATE TRIGGER stock_movements_change_levels AFTER INSERT ON shop.stock_movements REFERENCING NEW TABLE AS moved FOR EACH STATEMENT EXECUTE FUNCTION shop.apply_stock_movements();
 
+CREATE TRIGGER stock_movements_happen_now BEFORE INSERT ON shop.stock_movements FOR EACH ROW WHEN ((new.moved_at IS DISTINCT FROM now())) EXECUTE FUNCTION shop.refuse('SH103', 'the moment of a movement is the server''s', 'Leave moved_at out.');
+
 CREATE TRIGGER stock_movements_of_orders_follow_their_rows BEFORE INSERT ON shop.stock_movements FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['reservation'::shop.stock_movement_kind, 'release'::shop.stock_movement_kind, 'shipment'::shop.stock_movement_kind, 'return'::shop.stock_movement_kind]))) EXECUTE FUNCTION shop.refuse_direct_write('Insert allocations, shipment items or receipts of returns.');
 
 CREATE TRIGGER tax_classes_refuse_truncate BEFORE TRUNCATE ON shop.tax_classes FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
@@ -4700,11 +5057,11 @@ CREATE TRIGGER variant_option_values_refuse_truncate BEFORE TRUNCATE ON shop.var
 
 CREATE TRIGGER variant_option_values_stay_with_their_variant BEFORE UPDATE OF variant_id, product_option_id, product_id ON shop.variant_option_values FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'an option value stays with its variant', 'Delete the row and insert another.');
 
-CREATE TRIGGER variant_prices_are_entered_now BEFORE INSERT ON shop.variant_prices FOR EACH ROW EXECUTE FUNCTION shop.stamp_price();
+CREATE TRIGGER variant_prices_are_entered_now BEFORE INSERT ON shop.variant_prices FOR EACH ROW WHEN ((new.created_at IS DISTINCT FROM now())) EXECUTE FUNCTION shop.refuse('SH103', 'the moment of entry is the server''s', 'Leave created_at out.');
 
 CREATE TRIGGER variant_prices_audit AFTER INSERT OR DELETE ON shop.variant_prices FOR EACH ROW EXECUTE FUNCTION shop.audit('values', 'variant_id', 'currency', 'valid_from');
 
-CREATE TRIGGER variant_prices_in_force_stay BEFORE DELETE ON shop.variant_prices FOR EACH ROW WHEN ((old.valid_from <= now())) EXECUTE FUNCTION shop.refuse('SH108', 'the price is or was in force', 'Only a price of the future can be withdrawn; insert a new price instead.');
+CREATE TRIGGER variant_prices_in_force_stay BEFORE DELETE ON shop.variant_prices FOR EACH ROW WHEN ((old.valid_from <= clock_timestamp())) EXECUTE FUNCTION shop.refuse('SH108', 'the price is or was in force', 'Only a price of the future can be withdrawn; insert a new price instead.');
 
 CREATE TRIGGER variant_prices_never_change BEFORE UPDATE ON shop.variant_prices FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'a price never changes', 'Insert a price that is valid from a later moment.');
 
@@ -4765,10 +5122,10 @@ ALTER TABLE ONLY shop.coupons
 COMMENT ON CONSTRAINT fk_coupons_currency ON shop.coupons IS 'No index: currencies are never deleted or renumbered, and no hot read starts from one.';
 
 ALTER TABLE ONLY shop.credit_notes
-    ADD CONSTRAINT fk_credit_notes_invoice_id_currency FOREIGN KEY (invoice_id, currency) REFERENCES shop.invoices(invoice_id, currency) ON DELETE RESTRICT;
+    ADD CONSTRAINT fk_credit_notes_invoice_id_order_id_currency FOREIGN KEY (invoice_id, order_id, currency) REFERENCES shop.invoices(invoice_id, order_id, currency) ON DELETE RESTRICT;
 
 ALTER TABLE ONLY shop.credit_notes
-    ADD CONSTRAINT fk_credit_notes_refund_id_currency FOREIGN KEY (refund_id, currency) REFERENCES shop.refunds(refund_id, currency) ON DELETE RESTRICT;
+    ADD CONSTRAINT fk_credit_notes_refund_id_order_id_currency FOREIGN KEY (refund_id, order_id, currency) REFERENCES shop.refunds(refund_id, order_id, currency) ON DELETE RESTRICT;
 
 ALTER TABLE ONLY shop.credit_notes
     ADD CONSTRAINT fk_credit_notes_series FOREIGN KEY (series) REFERENCES shop.document_series(series) ON DELETE RESTRICT;
@@ -4798,7 +5155,7 @@ ALTER TABLE ONLY shop.journals
 COMMENT ON CONSTRAINT fk_journals_currency ON shop.journals IS 'No index: currencies are never deleted or renumbered, and no hot read starts from one.';
 
 ALTER TABLE ONLY shop.journals
-    ADD CONSTRAINT fk_journals_order_id FOREIGN KEY (order_id) REFERENCES shop.orders(order_id) ON DELETE RESTRICT;
+    ADD CONSTRAINT fk_journals_order_id_currency FOREIGN KEY (order_id, currency) REFERENCES shop.orders(order_id, currency) ON DELETE RESTRICT;
 
 ALTER TABLE ONLY shop.journals
     ADD CONSTRAINT fk_journals_payment_event_id FOREIGN KEY (payment_event_id) REFERENCES shop.payment_events(payment_event_id) ON DELETE RESTRICT;
@@ -4880,7 +5237,7 @@ ALTER TABLE ONLY shop.payment_events
 COMMENT ON CONSTRAINT fk_payment_events_currency ON shop.payment_events IS 'No index: currencies are never deleted or renumbered, and no hot read starts from one.';
 
 ALTER TABLE ONLY shop.payment_events
-    ADD CONSTRAINT fk_payment_events_payment_id FOREIGN KEY (payment_id) REFERENCES shop.payments(payment_id) ON DELETE RESTRICT;
+    ADD CONSTRAINT fk_payment_events_payment_id_provider FOREIGN KEY (payment_id, provider) REFERENCES shop.payments(payment_id, provider) ON DELETE RESTRICT;
 
 ALTER TABLE ONLY shop.payment_exceptions
     ADD CONSTRAINT fk_payment_exceptions_currency FOREIGN KEY (currency) REFERENCES shop.currencies(code) ON DELETE RESTRICT;
@@ -5070,11 +5427,11 @@ REVOKE ALL ON FUNCTION shop.audit() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.balance_journal() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION shop.check_new_return_items() FROM PUBLIC;
+REVOKE ALL ON FUNCTION shop.check_customer_limit() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.check_order_transition() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION shop.check_return_move() FROM PUBLIC;
+REVOKE ALL ON FUNCTION shop.compare_invoice_with_order() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.compare_lines_with_taxes() FROM PUBLIC;
 
@@ -5086,7 +5443,11 @@ REVOKE ALL ON FUNCTION shop.convert_cart() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.count_cancellations() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION shop.count_cart_change() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION shop.count_credit_note() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.count_document() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.count_payment_change_on_order() FROM PUBLIC;
 
@@ -5096,7 +5457,11 @@ REVOKE ALL ON FUNCTION shop.count_redemption() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.count_refund() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION shop.count_return_items() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION shop.count_units_on_order() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.coupon_uses_by_customer(wanted_coupon_id bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.fold_payment_events(wanted_payment_id uuid, OUT authorized bigint, OUT captured bigint, OUT refunded bigint, OUT over_captured bigint, OUT over_refunded bigint, OUT closed_at timestamp with time zone) FROM PUBLIC;
 
@@ -5110,6 +5475,8 @@ REVOKE ALL ON FUNCTION shop.invariant_category_ancestry_follows_parents() FROM P
 
 REVOKE ALL ON FUNCTION shop.invariant_coupon_uses_equal_redemptions() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION shop.invariant_coupons_are_released_with_orders() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION shop.invariant_coupons_keep_customer_limit() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.invariant_deployment_is_one_row() FROM PUBLIC;
@@ -5119,6 +5486,8 @@ REVOKE ALL ON FUNCTION shop.invariant_document_numbers_have_no_gap() FROM PUBLIC
 REVOKE ALL ON FUNCTION shop.invariant_exceptional_events_are_listed() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.invariant_invoice_credits_equal_notes() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.invariant_invoices_bill_their_orders() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.invariant_journals_balance() FROM PUBLIC;
 
@@ -5158,11 +5527,15 @@ REVOKE ALL ON FUNCTION shop.invariant_shipped_quantities_equal_items() FROM PUBL
 
 REVOKE ALL ON FUNCTION shop.invariant_stock_levels_equal_movements() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION shop.invariant_stock_transfers_balance() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION shop.keep_category_ancestry() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.keep_options_key() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION shop.keep_payment_exception(event_id bigint, wanted_payment_id uuid, event_currency text, wanted_kind text, excess bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION shop.keep_outbox_tail() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.keep_payment_exception(event_id bigint, event_payment_id uuid, event_currency text, wanted_kind text, excess bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.keep_production() FROM PUBLIC;
 
@@ -5178,8 +5551,6 @@ REVOKE ALL ON FUNCTION shop.refuse() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.refuse_direct_write() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION shop.refuse_lines_of_closed_carts() FROM PUBLIC;
-
 REVOKE ALL ON PROCEDURE shop.refuse_truncate_of(VARIADIC table_names text[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.release_allocated_stock() FROM PUBLIC;
@@ -5188,6 +5559,8 @@ REVOKE ALL ON FUNCTION shop.require_whole_journal() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.require_whole_order() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION shop.require_whole_return() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION shop.require_whole_shipment() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.reserve_allocated_stock() FROM PUBLIC;
@@ -5195,8 +5568,6 @@ REVOKE ALL ON FUNCTION shop.reserve_allocated_stock() FROM PUBLIC;
 REVOKE ALL ON FUNCTION shop.serialise_category_moves() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.ship_items() FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION shop.stamp_price() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.touch_updated_at() FROM PUBLIC;
 
@@ -5346,4 +5717,4 @@ ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON TYPES FROM PUBLIC;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC;
 
--- fingerprint: 444a8554599c8d2acd21959d81f4ade2cd10bb693ee7b49ee08e8feabdec8bd2
+-- fingerprint: 5f9abcca7bba385c41465fcc93b56013243866adbe3f677469502d69e6366eee

@@ -57,9 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--print-sql", action="store_true", help="print the missing SQL and change nothing")
-    what.add_argument(
-        "--check", action="store_true", help="change nothing; exit with 1 if something is missing"
-    )
+    what.add_argument("--check", action="store_true", help="change nothing; exit with 1 if something is missing")
     add_connection_arguments(parser)
     return parser
 

@@ -65,9 +65,7 @@ def _compare(present: str, wanted: str) -> int:
         "the migrations",
     )
     sys.stdout.writelines(lines)
-    console.say(
-        "schema/schema.sql is not what the migrations make: run scripts/dump_schema.py and commit it."
-    )
+    console.say("schema/schema.sql is not what the migrations make: run scripts/dump_schema.py and commit it.")
     return 1
 
 

@@ -17,6 +17,8 @@ if sys.version_info < (3, 11):  # noqa: UP036
         "error: scripts/local.py needs Python 3.11 or newer, and this is " + sys.version.split()[0] + ". "
         "Install one from your system's packages or python.org, and run: python3.11 scripts/local.py"
     )
+if sys.platform == "win32":
+    sys.exit("error: scripts/local.py runs on Linux and macOS; on Windows use WSL (wsl --install)")
 
 import argparse
 import os
@@ -150,7 +152,14 @@ def _environment() -> dict[str, str]:
 def _run(turn: int, title: str, *command: str) -> None:
     """Runs a program on the embedded server, which keeps the turn should this one be killed alone."""
     with console.step(title):
-        done = subprocess.run([sys.executable, *command], env=_environment(), pass_fds=(turn,), cwd=ROOT)
+        done = subprocess.run(
+            [sys.executable, *command],
+            env=_environment(),
+            cwd=ROOT,
+            pass_fds=(turn,),
+            # Ctrl-C comes to this program alone, which ends that one without a traceback of its own.
+            start_new_session=True,
+        )
         if done.returncode != 0:
             raise StepFailed(f"{title} failed; the lines above say why")
 
@@ -169,9 +178,7 @@ def _seed_if_empty(turn: int) -> None:
 def _verify() -> int:
     """Prints one line per invariant; returns the number of violations."""
     with console.step("verifying every invariant"):
-        rows = _query(
-            "SELECT invariant, examined, violations, example FROM api.verify_integrity() ORDER BY invariant"
-        )
+        rows = _query("SELECT invariant, examined, violations, example FROM api.verify_integrity() ORDER BY invariant")
     width = max(len(row[0]) for row in rows)
     for invariant, examined, violations, example in rows:
         verdict = f"VIOLATED {violations} times, e.g. {example}" if violations else "ok"

@@ -12,6 +12,7 @@ from ecommerce_dms import bootstrap, connection
 from ecommerce_dms.console import UserError
 from ecommerce_dms.roles import OWNER
 from ecommerce_dms.settings import Settings, load_settings
+from ecommerce_dms.settings_checks import ENVIRONMENTS
 from models import metadata
 from sqlalchemy import Connection
 
@@ -24,8 +25,6 @@ log = logging.getLogger("alembic.shop")
 # Alembic takes for the caller's: one failing revision would roll back all, and autocommit_block() would lose
 # everything.
 _TIMEOUTS = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
-
-_ENVIRONMENTS = ("local", "test", "staging", "production")
 
 
 def main() -> None:
@@ -65,9 +64,9 @@ def _run_online(settings: Settings) -> None:
 def _session(settings: Settings) -> dict[str, str]:
     """The settings of the migrating session."""
     # What the first revision writes into shop.deployment; it takes silence for production.
-    environment = _option("environment") or ("local" if settings.embedded else "")
-    if environment not in ("", *_ENVIRONMENTS):
-        raise CommandError(f"environment is {environment!r}; it can be {', '.join(_ENVIRONMENTS)}")
+    environment = _option("environment") or settings.environment
+    if environment not in ("", *ENVIRONMENTS):
+        raise CommandError(f"environment is {environment!r}; it can be {', '.join(ENVIRONMENTS)}")
     return {
         # Revisions name schemas; and autogenerate sees names as the models have them.
         "search_path": "pg_catalog",

@@ -117,6 +117,16 @@ def length_check(column: str, maximum: int, minimum: int = 1) -> CheckConstraint
     return CheckConstraint(expression, name=f"{column}_length")
 
 
+# 10^12 minor units: ten billion euros. Far above any real amount, far below where sums of bigint overflow: the largest
+# order, 200 lines of 999 units at this price, is 2 · 10^17.
+AMOUNT_LIMIT = 10**12
+
+
+def amount_limit(column: str) -> CheckConstraint:
+    """Refuses amounts that come in from outside and are absurd, before a sum of them overflows."""
+    return CheckConstraint(f"{column} <= {AMOUNT_LIMIT}", name=f"{column}_limit")
+
+
 def not_negative(column: str) -> CheckConstraint:
     """Refuses values below zero."""
     return CheckConstraint(f"{column} >= 0", name=f"{column}_not_negative")
@@ -145,6 +155,7 @@ __all__ = [
     "SCHEMA",
     "Base",
     "Mapped",
+    "amount_limit",
     "enum_type",
     "identity_key",
     "length_check",

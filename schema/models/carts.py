@@ -13,6 +13,7 @@ from models.base import (
     RATE,
     Base,
     Mapped,
+    amount_limit,
     enum_type,
     identity_key,
     length_check,
@@ -43,7 +44,9 @@ class Coupon(Base):
             " END",
             name="value_fits_kind",
         ),
+        amount_limit("amount_minor"),
         not_negative("minimum_subtotal_minor"),
+        amount_limit("minimum_subtotal_minor"),
         CheckConstraint("minimum_subtotal_minor = 0 OR currency IS NOT NULL", name="minimum_has_currency"),
         CheckConstraint("ends_at > starts_at", name="ends_after_start"),
         CheckConstraint("usage_limit > 0", name="usage_limit_positive"),
@@ -62,7 +65,9 @@ class Coupon(Base):
     code: Mapped[str] = line_of_text("What the customer types, upper case; unique for ever.")
     description: Mapped[str] = line_of_text("What it is for, for staff.")
     kind: Mapped[str] = mapped_column(coupon_kind, nullable=False, comment="percent of the lines, or a fixed amount.")
-    rate: Mapped[Decimal | None] = mapped_column(RATE, comment="Fraction taken off, 0.100000 for a tenth; percent only.")
+    rate: Mapped[Decimal | None] = mapped_column(
+        RATE, comment="Fraction taken off, 0.100000 for a tenth; percent only."
+    )
     amount_minor: Mapped[int | None] = money("Amount taken off, in the minor unit; fixed only.", nullable=True)
     currency: Mapped[str | None] = line_of_text(
         "Currency of amount and minimum; NULL for a rate in any currency.", nullable=True
@@ -131,7 +136,10 @@ class Cart(Base):
         comment="The cart this one was merged into at log-in."
     )
     version: Mapped[int] = mapped_column(
-        BigInteger, nullable=False, server_default=text("1"), comment="Raised by each change of its content."
+        BigInteger,
+        nullable=False,
+        server_default=text("1"),
+        comment="Raised by each change of its lines. Kept by trigger.",
     )
     created_at: Mapped[dt.datetime] = moment("When it was created.", now=True)
     updated_at: Mapped[dt.datetime] = moment("When it last changed. Kept by trigger.", now=True)

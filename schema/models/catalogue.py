@@ -11,6 +11,7 @@ from sqlalchemy.orm import mapped_column
 from models.base import (
     Base,
     Mapped,
+    amount_limit,
     enum_type,
     identity_key,
     length_check,
@@ -269,6 +270,8 @@ class VariantPrice(Base):
     __tablename__ = "variant_prices"
     __table_args__ = (
         not_negative("amount_minor"),
+        amount_limit("amount_minor"),
+        amount_limit("compare_at_minor"),
         CheckConstraint("compare_at_minor > amount_minor", name="compare_at_above_amount"),
         CheckConstraint("valid_from >= created_at", name="not_backdated"),
         reference("variant_id", "product_variants"),
@@ -286,4 +289,4 @@ class VariantPrice(Base):
     )
     amount_minor: Mapped[int] = money("Price of one unit, in the minor unit; with or without tax as the country says.")
     compare_at_minor: Mapped[int | None] = money("Former price shown struck through, in the minor unit.", nullable=True)
-    created_at: Mapped[dt.datetime] = moment("When it was entered; set by trigger.", now=True)
+    created_at: Mapped[dt.datetime] = moment("When it was entered, by the server's clock.", now=True)

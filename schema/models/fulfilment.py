@@ -86,9 +86,15 @@ class Return(Base):
         CheckConstraint("received_at >= requested_at", name="received_after_requested"),
         not_negative("refundable_minor"),
         CheckConstraint("refund_requested_minor BETWEEN 0 AND refundable_minor", name="refunds_within_refundable"),
+        CheckConstraint("received_count BETWEEN 0 AND item_count", name="received_within_items"),
+        CheckConstraint("status <> 'received' OR received_count = item_count", name="received_is_complete"),
+        CheckConstraint("status <> 'cancelled' OR received_count = 0", name="cancelled_is_unreceived"),
         reference("order_id", "orders"),
         UniqueConstraint("order_id", "return_id"),
-        {"comment": "Returns. What may be refunded for one is the value of the units received."},
+        {
+            "comment": "Returns. What may be refunded for one is the value of the units received.",
+            "postgresql_with": {"fillfactor": "80"},
+        },
     )
 
     return_id: Mapped[uuid.UUID] = uuid_key("Key of the return, a UUIDv7 the client makes.")
@@ -105,6 +111,12 @@ class Return(Base):
     )
     refund_requested_minor: Mapped[int] = money(
         "Refunds for it that are pending or succeeded. Kept by trigger.", default=0
+    )
+    item_count: Mapped[int] = mapped_column(
+        SmallInteger, nullable=False, server_default=text("0"), comment="Items announced. Kept by trigger."
+    )
+    received_count: Mapped[int] = mapped_column(
+        SmallInteger, nullable=False, server_default=text("0"), comment="Items received. Kept by trigger."
     )
     requested_at: Mapped[dt.datetime] = moment("When it was announced.", now=True)
     received_at: Mapped[dt.datetime | None] = moment("When the goods were inspected; NULL before.", nullable=True)

@@ -107,7 +107,7 @@ class StockMovement(Base):
             " WHEN 'shipment' THEN on_hand_delta < 0 AND reserved_delta = on_hand_delta"
             " WHEN 'return' THEN on_hand_delta > 0 AND reserved_delta = 0"
             " WHEN 'adjustment' THEN on_hand_delta <> 0 AND reserved_delta = 0"
-            " WHEN 'transfer' THEN on_hand_delta <> 0"
+            " WHEN 'transfer' THEN on_hand_delta <> 0 AND reserved_delta = 0"
             " END",
             name="deltas_fit_kind",
         ),

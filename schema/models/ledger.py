@@ -45,11 +45,11 @@ class Journal(Base):
     __table_args__ = (
         CheckConstraint("line_count BETWEEN 2 AND 50", name="line_count_range"),
         length_check("description", 500),
-        reference("order_id", "orders"),
+        reference(["order_id", "currency"], "orders"),
         reference("payment_event_id", "payment_events"),
         reference("currency", "currencies", "code"),
         UniqueConstraint("journal_id", "currency"),
-        Index("ix_journals_order_id", "order_id"),
+        Index("ix_journals_order_id", "order_id", "currency"),
         Index("uq_journals_sale_per_order", "order_id", unique=True, postgresql_where=text("kind = 'sale'")),
         Index(
             "uq_journals_payment_event_id",
@@ -117,7 +117,7 @@ class Invoice(Base):
 
     __tablename__ = "invoices"
     __table_args__ = (
-        CheckConstraint("series LIKE 'INV-%'", name="series_is_for_invoices"),
+        CheckConstraint("starts_with(series, 'INV-')", name="series_is_for_invoices"),
         CheckConstraint("number > 0", name="number_positive"),
         length_check("buyer_name", 200),
         length_check("buyer_address", 1000),
@@ -129,8 +129,11 @@ class Invoice(Base):
         reference(["order_id", "currency"], "orders"),
         UniqueConstraint("series", "number"),
         UniqueConstraint("order_id"),
-        UniqueConstraint("invoice_id", "currency"),
-        {"comment": "Invoices, numbered without gaps per series, one per order. Corrected by credit notes only."},
+        UniqueConstraint("invoice_id", "order_id", "currency"),
+        {
+            "comment": "Invoices, numbered without gaps per series, one per order. Corrected by credit notes only.",
+            "postgresql_with": {"fillfactor": "90"},
+        },
     )
 
     invoice_id: Mapped[int] = identity_key("Key of the invoice.")
@@ -152,18 +155,20 @@ class CreditNote(Base):
 
     __tablename__ = "credit_notes"
     __table_args__ = (
-        CheckConstraint("series LIKE 'CN-%'", name="series_is_for_credit_notes"),
+        CheckConstraint("starts_with(series, 'CN-')", name="series_is_for_credit_notes"),
         CheckConstraint("number > 0", name="number_positive"),
         CheckConstraint("amount_minor > 0", name="amount_minor_positive"),
         length_check("reason", 500),
         reference("series", "document_series"),
-        reference(["invoice_id", "currency"], "invoices"),
-        reference(["refund_id", "currency"], "refunds"),
+        # With the order: a credit note corrects the invoice of the very order whose refund it documents.
+        reference(["invoice_id", "order_id", "currency"], "invoices"),
+        reference(["refund_id", "order_id", "currency"], "refunds"),
         UniqueConstraint("series", "number"),
-        Index("ix_credit_notes_invoice_id", "invoice_id", "currency"),
+        Index("ix_credit_notes_invoice_id", "invoice_id", "order_id", "currency"),
         Index(
             "uq_credit_notes_refund_id",
             "refund_id",
+            "order_id",
             "currency",
             unique=True,
             postgresql_where=text("refund_id IS NOT NULL"),
@@ -176,6 +181,7 @@ class CreditNote(Base):
     number: Mapped[int] = mapped_column(BigInteger, nullable=False, comment="Number in the series. Given by trigger.")
     invoice_id: Mapped[int] = mapped_column(BigInteger, nullable=False, comment="The invoice it corrects.")
     refund_id: Mapped[uuid.UUID | None] = mapped_column(comment="The refund it documents, if one.")
+    order_id: Mapped[uuid.UUID] = mapped_column(comment="The order of invoice and refund.")
     currency: Mapped[str] = line_of_text("Currency of the invoice, tied to it by the foreign key.")
     amount_minor: Mapped[int] = money("Amount credited with tax, in the minor unit.")
     reason: Mapped[str] = line_of_text("Why.")

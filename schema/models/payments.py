@@ -12,6 +12,7 @@ from sqlalchemy.orm import mapped_column
 from models.base import (
     Base,
     Mapped,
+    amount_limit,
     enum_type,
     identity_key,
     length_check,
@@ -44,6 +45,7 @@ payment_exception_kind = enum_type(
     "over_refund",
     "after_end",
     "over_payment",
+    "authorization_lost",
     "dispute",
 )
 refund_state = enum_type("refund_state", "pending", "succeeded", "failed")
@@ -68,6 +70,7 @@ class Payment(Base):
         length_check("provider_reference", 200),
         length_check("method", 50),
         CheckConstraint("amount_minor > 0", name="amount_minor_positive"),
+        amount_limit("amount_minor"),
         CheckConstraint("authorized_minor BETWEEN 0 AND amount_minor", name="authorized_within_amount"),
         CheckConstraint("captured_minor BETWEEN 0 AND authorized_minor", name="captured_within_authorized"),
         CheckConstraint("refunded_minor BETWEEN 0 AND captured_minor", name="refunded_within_captured"),
@@ -76,6 +79,7 @@ class Payment(Base):
         reference(["order_id", "currency"], "orders"),
         UniqueConstraint("provider", "provider_reference"),
         UniqueConstraint("payment_id", "order_id", "currency"),
+        UniqueConstraint("payment_id", "provider"),
         Index("ix_payments_order_id", "order_id", "currency"),
         {
             "comment": "Payment attempts. The row is written before the provider is called; its key is the idempotency key.",
@@ -93,7 +97,7 @@ class Payment(Base):
     method: Mapped[str] = line_of_text("How: card, sepa_debit, paypal, … Never a card number.")
     amount_minor: Mapped[int] = money("What the attempt is for, in the minor unit.")
     authorized_minor: Mapped[int] = money(
-        "The greater of authorized and captured, by its events. Kept by trigger.", default=0
+        "The greater of authorized and captured; once closed, what was captured. Kept by trigger.", default=0
     )
     captured_minor: Mapped[int] = money("Captured by its events. Kept by trigger.", default=0)
     refunded_minor: Mapped[int] = money("Refunded by its events. Kept by trigger.", default=0)
@@ -119,16 +123,20 @@ class PaymentEvent(Base):
         CheckConstraint("provider ~ '^[a-z][a-z0-9_]{1,29}$'", name="provider_format"),
         length_check("provider_event_id", 200),
         not_negative("amount_minor"),
+        amount_limit("amount_minor"),
         CheckConstraint(
             "amount_minor > 0 OR kind NOT IN ('authorized', 'captured', 'refunded')",
             name="money_moves_an_amount",
         ),
         CheckConstraint("jsonb_typeof(payload) = 'object'", name="payload_is_object"),
         CheckConstraint("pg_column_size(payload) <= 8192", name="payload_limit"),
-        reference("payment_id", "payments"),
+        # With the provider, so that one provider's event can never count on another provider's payment.
+        reference(["payment_id", "provider"], "payments"),
         reference("currency", "currencies", "code"),
         UniqueConstraint("provider", "provider_event_id"),
-        Index("ix_payment_events_payment_id", "payment_id", postgresql_where=text("payment_id IS NOT NULL")),
+        Index(
+            "ix_payment_events_payment_id", "payment_id", "provider", postgresql_where=text("payment_id IS NOT NULL")
+        ),
         {
             "comment": "The webhook inbox, append-only. A second delivery of an event is refused by its unique key; a payment's"
             " totals are a fold over the set of its events, so their order does not matter."
@@ -201,7 +209,7 @@ class Refund(Base):
         CheckConstraint("settled_at >= requested_at", name="settled_after_requested"),
         reference(["payment_id", "order_id", "currency"], "payments"),
         reference(["order_id", "return_id"], "returns"),
-        UniqueConstraint("refund_id", "currency"),
+        UniqueConstraint("refund_id", "order_id", "currency"),
         Index("ix_refunds_payment_id", "payment_id", "order_id", "currency"),
         Index("ix_refunds_return_id", "order_id", "return_id", postgresql_where=text("return_id IS NOT NULL")),
         {"comment": "Refunds. Pending and succeeded ones together never exceed what was captured."},

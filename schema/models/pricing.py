@@ -12,6 +12,7 @@ from models.base import (
     RATE,
     Base,
     Mapped,
+    amount_limit,
     identity_key,
     length_check,
     line_of_text,
@@ -63,7 +64,9 @@ class TaxRate(Base):
     region: Mapped[str] = line_of_text("Region within it as in addresses; empty: the whole country.", default="")
     tax_class: Mapped[str] = line_of_text("Class of goods it applies to.")
     jurisdiction: Mapped[str] = line_of_text("Who levies it, as printed on invoices, such as 'VAT IE'.")
-    rate: Mapped[Decimal] = mapped_column(RATE, nullable=False, comment="Fraction: 0.230000 where the tax is 23 percent.")
+    rate: Mapped[Decimal] = mapped_column(
+        RATE, nullable=False, comment="Fraction: 0.230000 where the tax is 23 percent."
+    )
     valid_from: Mapped[dt.datetime] = moment("The moment from which it holds, until the next one's.", now=True)
 
 
@@ -99,7 +102,9 @@ class ShippingRate(Base):
     __tablename__ = "shipping_rates"
     __table_args__ = (
         not_negative("minimum_subtotal_minor"),
+        amount_limit("minimum_subtotal_minor"),
         not_negative("price_minor"),
+        amount_limit("price_minor"),
         reference("shipping_method_id", "shipping_methods"),
         reference("country", "countries", "code"),
         reference("currency", "currencies", "code"),

@@ -267,11 +267,7 @@ def script(steps: list[Step], state: State) -> str:
 
 
 def _statements(steps: list[Step]) -> list[str]:
-    return [
-        line
-        for step in steps
-        for line in (f"-- {step.missing}", *(f"{statement};" for statement in step.sql))
-    ]
+    return [line for step in steps for line in (f"-- {step.missing}", *(f"{statement};" for statement in step.sql))]
 
 
 def _refusal(state: State, steps: list[Step], reason: str) -> BootstrapRefused:

@@ -78,9 +78,7 @@ def make_engine(
     return sqlalchemy.create_engine(
         # The driver is named because SQLAlchemy 2.1 would otherwise look for psycopg 3.
         "postgresql+psycopg2://",
-        creator=lambda: connect(
-            settings, role=role, dbname=dbname, application_name=application_name, options=options
-        ),
+        creator=lambda: connect(settings, role=role, dbname=dbname, application_name=application_name, options=options),
         poolclass=NullPool,
         hide_parameters=True,
     )

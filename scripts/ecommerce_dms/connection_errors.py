@@ -97,9 +97,7 @@ def explain(message: str, parameters: Mapping[str, str], settings: Settings) -> 
     if settings.unused and "password" in message:
         remedy += f" ({', '.join(settings.unused)} was not used: it was written for another server.)"
     said = "; ".join(filter(None, [_reason(message), remedy]))
-    return ConnectionFailed(
-        _without(parameters.get("password", ""), f"cannot connect to {_where(parameters)}: {said}")
-    )
+    return ConnectionFailed(_without(parameters.get("password", ""), f"cannot connect to {_where(parameters)}: {said}"))
 
 
 def _where(parameters: Mapping[str, str]) -> str:

@@ -98,9 +98,7 @@ def _client(service: str, region: str, session: Any) -> Any:
     try:
         return (session or boto3.session.Session()).client(service, region_name=region or None)
     except BotoCoreError as error:
-        raise CredentialError(
-            f"AWS cannot be asked: {error} (set AWS_REGION and the usual AWS credentials)."
-        ) from None
+        raise CredentialError(f"AWS cannot be asked: {error} (set AWS_REGION and the usual AWS credentials).") from None
 
 
 def _ask(what: str, call: Any, **arguments: Any) -> Any:

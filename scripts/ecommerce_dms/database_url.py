@@ -46,8 +46,6 @@ def parse(url: str, name: str) -> tuple[dict[str, str], dict[str, str]]:
             "/ as %2F, # as %23, % as %25) and check the parameters after the question mark."
         ) from None
     if not parsed.get("host"):
-        raise SettingsError(
-            f"{name} names no host (for a socket: postgresql://user@/database?host=/its/directory)."
-        )
+        raise SettingsError(f"{name} names no host (for a socket: postgresql://user@/database?host=/its/directory).")
     keys = {_KEYS[key]: value for key, value in parsed.items() if key in _KEYS and value}
     return keys, {key: value for key, value in parsed.items() if key not in _KEYS}

@@ -26,10 +26,7 @@ class Fingerprint:
     @property
     def lines(self) -> list[str]:
         """The objects as sorted text, one paragraph each; lines after an object's first are indented."""
-        return [
-            f"{name}: {definition}".replace("\n", "\n    ")
-            for name, definition in sorted(self.objects.items())
-        ]
+        return [f"{name}: {definition}".replace("\n", "\n    ") for name, definition in sorted(self.objects.items())]
 
     @property
     def digest(self) -> str:

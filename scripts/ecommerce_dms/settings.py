@@ -32,7 +32,7 @@ _CREDENTIALS = ("DB_PASSWORD", "DB_SECRET_ARN", "DB_AUTH")
 # What is part of the address stays in the layer that names the host: another port is another server.
 _ADDRESS = ("DB_HOSTADDR", "DB_PORT")
 _SAID_BY_THE_URL = ("DB_HOST", "DB_SERVER", "DB_HOSTADDR", "DB_PORT", "DB_NAME", "DB_USER")
-_ALLOWED_WITH_EMBEDDED = ("DB_SERVER", "DB_NAME", "AWS_REGION")
+_ALLOWED_WITH_EMBEDDED = ("DB_SERVER", "DB_NAME", *settings_layers.INDEPENDENT)
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class Settings:
     sslrootcert: str = ""
     secret_arn: str = ""
     region: str = ""
+    environment: str = ""  # What a new database is for; empty: nobody said.
     unused: tuple[str, ...] = ()  # Credentials left aside because a higher layer names the server.
     password: str = field(default="", repr=False)
     parameters: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # Further libpq ones of a URL.
@@ -132,7 +133,7 @@ def embedded_environment(environ: Mapping[str, str] = os.environ) -> dict[str, s
 
 def _without_a_server(layers: list[Layer]) -> Settings:
     for layer in layers:
-        given = [key for key in layer.values if key != "AWS_REGION"]
+        given = [key for key in layer.values if key not in settings_layers.INDEPENDENT]
         if given:
             missing = ", ".join(key for key in ("DB_HOST", "DB_NAME", "DB_USER") if key not in given)
             raise SettingsError(
@@ -140,7 +141,11 @@ def _without_a_server(layers: list[Layer]) -> Settings:
                 "they belong beside it (scripts/.env.example explains each). "
                 "For the local server say --embedded or DB_SERVER=embedded."
             )
-    return Settings(embedded=True, source="nothing else is configured")
+    return Settings(
+        embedded=True,
+        source="nothing else is configured",
+        environment=_environment(layers) or "local",
+    )
 
 
 def _refuse_two_servers(layer: Layer) -> None:
@@ -150,17 +155,13 @@ def _refuse_two_servers(layer: Layer) -> None:
         clashing = [key for key in _SAID_BY_THE_URL if key in layer]
     elif "DB_SERVER" in layer:
         if layer["DB_SERVER"] != "embedded":
-            raise SettingsError(
-                f"{layer.name('DB_SERVER')} is {layer['DB_SERVER']!r}; it can only be embedded."
-            )
+            raise SettingsError(f"{layer.name('DB_SERVER')} is {layer['DB_SERVER']!r}; it can only be embedded.")
         named, reason = "DB_SERVER", "the embedded server knows its own"
         clashing = [key for key in layer.values if key not in _ALLOWED_WITH_EMBEDDED]
     else:
         return
     if clashing:
-        raise SettingsError(
-            f"{layer.name(named)} contradicts {layer.names(clashing)}: {reason}. Keep one of them."
-        )
+        raise SettingsError(f"{layer.name(named)} contradicts {layer.names(clashing)}: {reason}. Keep one of them.")
 
 
 def _refuse_moved_address(overrides: list[Layer], server: Layer) -> None:
@@ -184,7 +185,8 @@ def _embedded(server: Layer, overrides: list[Layer]) -> Settings:
             )
     database = next((layer["DB_NAME"] for layer in [*overrides, server] if "DB_NAME" in layer), "")
     source = "--embedded" if server.is_command_line else f"DB_SERVER=embedded in {server.origin}"
-    return Settings(embedded=True, source=source, dbname=database)
+    environment = _environment([*overrides, server]) or "local"
+    return Settings(embedded=True, source=source, dbname=database, environment=environment)
 
 
 def _remote(server: Layer, overrides: list[Layer], ignored: list[Layer]) -> Settings:
@@ -212,12 +214,25 @@ def _remote(server: Layer, overrides: list[Layer], ignored: list[Layer]) -> Sett
         sslmode=sslmode,
         sslrootcert=settings_checks.root_certificate(merged, sslmode),
         secret_arn=settings_checks.secret_arn(merged),
-        # A region names no server and is no secret: it counts from any layer.
-        region=next((each["AWS_REGION"] for each in [merged, *ignored] if "AWS_REGION" in each), ""),
+        region=_first("AWS_REGION", [merged, *ignored]),
+        # What a server is for is said where it is named, or above: a lower layer speaks of another one.
+        environment=_environment([merged]),
         unused=tuple(layer.name(key) for layer in ignored for key in _CREDENTIALS if key in layer),
         password=merged.get("DB_PASSWORD", ""),
         parameters=tuple(parameters.items()),
     )
+
+
+def _first(key: str, layers: list[Layer]) -> str:
+    return next((layer[key] for layer in layers if key in layer), "")
+
+
+def _environment(layers: list[Layer]) -> str:
+    """What a new database is for. Silence is kept: the first migration takes it for production."""
+    for layer in layers:
+        if "DB_ENVIRONMENT" in layer:
+            return settings_checks.environment(layer)
+    return ""
 
 
 def _expand_url(layer: Layer) -> tuple[Layer, dict[str, str]]:
@@ -292,7 +307,5 @@ def _auth(merged: Layer, server: Layer) -> str:
 def _missing(server: Layer, key: str) -> SettingsError:
     if server.came_from_url:
         part = {"DB_NAME": "database", "DB_USER": "user"}[key]
-        return SettingsError(
-            f"{server.name('DATABASE_URL')} names no {part}: postgresql://user@host:port/database."
-        )
+        return SettingsError(f"{server.name('DATABASE_URL')} names no {part}: postgresql://user@host:port/database.")
     return SettingsError(f"{server.name('DB_HOST')} is set without {server.label(key)}: give it beside it.")

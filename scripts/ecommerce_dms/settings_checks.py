@@ -15,6 +15,9 @@ DEFAULT_PORT = 5432
 
 # libpq's list, weakest first.
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+
+# What shop.deployment may say (schema/models/reference.py).
+ENVIRONMENTS = ("local", "test", "staging", "production")
 _ENCRYPTED_SSL_MODES = SSL_MODES[SSL_MODES.index("require") :]
 
 
@@ -38,9 +41,7 @@ def hostaddr(merged: Layer) -> str:
         for one in filter(None, value.split(",")):
             ipaddress.ip_address(one)
     except ValueError:
-        raise SettingsError(
-            f"{name} is {value!r}: it must be an IP address (the name goes into DB_HOST)."
-        ) from None
+        raise SettingsError(f"{name} is {value!r}: it must be an IP address (the name goes into DB_HOST).") from None
     return value
 
 
@@ -58,9 +59,7 @@ def auth(merged: Layer) -> str:
     value, name = merged["DB_AUTH"], merged.name("DB_AUTH")
     if value not in ("iam", "libpq"):
         # Not shown: what stands there by mistake may be a password.
-        raise SettingsError(
-            f"{name} can be iam or libpq. A password goes into DB_PASSWORD, an ARN into DB_SECRET_ARN."
-        )
+        raise SettingsError(f"{name} can be iam or libpq. A password goes into DB_PASSWORD, an ARN into DB_SECRET_ARN.")
     return value
 
 
@@ -113,12 +112,18 @@ def root_certificate(merged: Layer, sslmode: str) -> str:
     return str(path)
 
 
+def environment(layer: Layer) -> str:
+    """What a new database is for."""
+    value = layer["DB_ENVIRONMENT"]
+    if value not in ENVIRONMENTS:
+        raise SettingsError(f"{layer.name('DB_ENVIRONMENT')} is {value!r}; it can be {', '.join(ENVIRONMENTS)}.")
+    return value
+
+
 def secret_arn(merged: Layer) -> str:
     """The ARN of a secret; empty when not given."""
     value, name = merged.get("DB_SECRET_ARN", ""), merged.name("DB_SECRET_ARN")
     if value and not (value.startswith("arn:") and value.count(":") >= 6 and ":secretsmanager:" in value):
         # Not shown: what stands there by mistake may be the secret itself.
-        raise SettingsError(
-            f"{name} is no ARN of Secrets Manager (arn:aws:secretsmanager:region:account:secret:name)."
-        )
+        raise SettingsError(f"{name} is no ARN of Secrets Manager (arn:aws:secretsmanager:region:account:secret:name).")
     return value

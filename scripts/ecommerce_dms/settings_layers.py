@@ -26,8 +26,12 @@ KEYS = (
     "DB_SSLMODE",
     "DB_SSLROOTCERT",
     "DB_SERVER",
+    "DB_ENVIRONMENT",
     "AWS_REGION",
 )
+
+# These name no server and are no secret, so they may stand alone.
+INDEPENDENT = ("DB_ENVIRONMENT", "AWS_REGION")
 
 _OPTIONS = {
     "DATABASE_URL": "--url",
@@ -114,7 +118,7 @@ def from_environment(environ: Mapping[str, str]) -> Layer:
         SettingsError: an unknown DB_ key beside known ones, most likely a slip. Alone it may be for others.
     """
     values = {key: environ[key] for key in KEYS if environ.get(key)}
-    if any(key != "AWS_REGION" for key in values):
+    if any(key not in INDEPENDENT for key in values):
         _refuse_unknown(environ, "the environment")
     return Layer("the environment", values)
 
@@ -161,8 +165,6 @@ def from_env_file(path: str | os.PathLike[str] | None) -> Layer:
 def _refuse_unknown(values: Mapping[str, str], origin: str) -> None:
     for key in values:
         if key.startswith("DB_") and key not in KEYS:
-            similar = difflib.get_close_matches(
-                key, [known for known in KEYS if known.startswith("DB_")], n=1
-            )
+            similar = difflib.get_close_matches(key, [known for known in KEYS if known.startswith("DB_")], n=1)
             hint = f"did you mean {similar[0]}?" if similar else f"known are {', '.join(KEYS)}."
             raise SettingsError(f"{key} ({origin}) is no setting: {hint}")

@@ -136,17 +136,12 @@ def _is_usable() -> bool:
     if (DIRECTORY / "pyvenv.cfg").exists() and _runs_new_enough(_python()):
         console.say(f"{DIRECTORY} was not made by this program: the pinned packages are added to it")
         return True
-    raise InstallationError(
-        f"{DIRECTORY} is no environment of Python 3.11 or newer and not ours: move it away."
-    )
+    raise InstallationError(f"{DIRECTORY} is no environment of Python 3.11 or newer and not ours: move it away.")
 
 
 def _runs_new_enough(python: Path) -> bool:
     test = "import sys, pip; sys.exit(sys.version_info < (3, 11))"
-    return (
-        python.exists()
-        and subprocess.run([str(python), "-I", "-c", test], capture_output=True).returncode == 0
-    )
+    return python.exists() and subprocess.run([str(python), "-I", "-c", test], capture_output=True).returncode == 0
 
 
 def _make() -> None:
@@ -158,9 +153,7 @@ def _make() -> None:
     _MARK.touch()
     made = subprocess.run([base, "-I", "-m", "venv", str(DIRECTORY)], capture_output=True, text=True)
     if made.returncode != 0:
-        raise InstallationError(
-            _explain(made.stdout + made.stderr, "the virtual environment could not be made")
-        )
+        raise InstallationError(_explain(made.stdout + made.stderr, "the virtual environment could not be made"))
 
 
 def _install() -> None:

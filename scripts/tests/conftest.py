@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,19 @@ def only_home(home: Path, **more: str) -> dict[str, str]:
     """The environment of a fresh login: a HOME, PATH, and how to reach the package index."""
     kept = {key: value for key, value in os.environ.items() if key.startswith("PIP_")}
     return {**kept, "HOME": str(home), "PATH": os.environ.get("PATH", os.defpath), **more}
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    """Returns as soon as the condition holds."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.001)
+
+
+def is_gone(pid: int) -> bool:
+    """Whether the process has ended; one that nobody has taken note of yet counts as ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True

@@ -65,9 +65,7 @@ def superuser(own_cluster):
     )
     for (name,) in databases:
         run(own_cluster, f'DROP DATABASE "{name}" WITH (FORCE)')
-    for (name,) in run(
-        own_cluster, "SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' AND rolname <> current_user"
-    ):
+    for (name,) in run(own_cluster, "SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' AND rolname <> current_user"):
         run(own_cluster, f'DROP OWNED BY "{name}"', f'DROP ROLE "{name}"')
     return own_cluster
 
@@ -113,9 +111,7 @@ def test_a_master_without_superuser_prepares_its_database(master):
 def test_a_superuser_prepares_a_database_and_is_granted_nothing(superuser):
     prepare(superuser)
     assert missing(superuser) == []
-    members = run(
-        superuser, "SELECT member::regrole::text FROM pg_auth_members WHERE roleid::regrole::text ~ '^shop_'"
-    )
+    members = run(superuser, "SELECT member::regrole::text FROM pg_auth_members WHERE roleid::regrole::text ~ '^shop_'")
     assert members == [("shop_migrator",)]
 
 
@@ -241,9 +237,7 @@ def test_a_migrator_may_become_the_owner_and_has_no_rights_before(master, login)
 
 def program(settings, *arguments):
     """scripts/bootstrap.py as users run it."""
-    url = (
-        f"postgresql://{settings.user}:{settings.password}@{settings.host}:{settings.port}/{settings.dbname}"
-    )
+    url = f"postgresql://{settings.user}:{settings.password}@{settings.host}:{settings.port}/{settings.dbname}"
     script = Path(__file__).parents[1] / "bootstrap.py"
     environment = {"PATH": os.environ["PATH"], "DATABASE_URL": url, "DB_SSLMODE": "disable"}
     return subprocess.run(

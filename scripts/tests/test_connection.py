@@ -66,13 +66,9 @@ def test_acts_as_the_role_from_the_start(embedded_settings: Settings) -> None:
         assert connection.execute(sqlalchemy.text("SELECT current_user")).scalar() == "acting"
 
 
-@pytest.mark.parametrize(
-    "text", ["plain", "two words", r"back\slash", "tab\there", 'quote\'d "x"', "-c work_mem=1MB"]
-)
+@pytest.mark.parametrize("text", ["plain", "two words", r"back\slash", "tab\there", 'quote\'d "x"', "-c work_mem=1MB"])
 def test_options_arrive_as_they_were_given(embedded_settings: Settings, text: str) -> None:
-    assert (
-        value(embedded_settings, "SELECT current_setting('my.option')", options={"my.option": text}) == text
-    )
+    assert value(embedded_settings, "SELECT current_setting('my.option')", options={"my.option": text}) == text
 
 
 def test_an_option_cannot_smuggle_in_another(embedded_settings: Settings) -> None:
@@ -93,9 +89,7 @@ def test_connections_say_who_they_are_and_notice_a_dead_peer(embedded_settings: 
     assert int(parameters["keepalives_idle"]) <= 60
 
 
-def test_libpqs_variables_lead_nowhere_else(
-    embedded_settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_libpqs_variables_lead_nowhere_else(embedded_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, wrong in {
         "PGHOSTADDR": "192.0.2.1",
         "PGPORT": "1",
@@ -161,10 +155,7 @@ def test_nothing_listens(embedded_settings: Settings) -> None:
         bound.bind(("127.0.0.1", 0))
         port = bound.getsockname()[1]
         message = failure(dataclasses.replace(embedded_settings, port=port))
-    assert (
-        f"cannot connect to 127.0.0.1:{port}/shop as shop_master: Connection refused; nothing listens"
-        in message
-    )
+    assert f"cannot connect to 127.0.0.1:{port}/shop as shop_master: Connection refused; nothing listens" in message
 
 
 def test_an_unknown_host(embedded_settings: Settings) -> None:
@@ -321,9 +312,7 @@ def test_a_rotated_secret_is_used_for_the_next_connection(
                 assert value(by_secret, "SELECT current_user") == "rotating"
 
 
-def test_a_plain_secret_is_a_password(
-    aws: SecretsManager, by_secret: Settings, embedded_settings: Settings
-) -> None:
+def test_a_plain_secret_is_a_password(aws: SecretsManager, by_secret: Settings, embedded_settings: Settings) -> None:
     aws.secret = embedded_settings.password
     named = dataclasses.replace(by_secret, user="shop_master")
     assert value(named, "SELECT current_user") == "shop_master"

@@ -17,12 +17,12 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg2
 import pytest
+from conftest import is_gone, until
 from ecommerce_dms.embedded import EmbeddedServer, EmbeddedServerError, account, address, home, program
 
 SCRIPTS = Path(__file__).resolve().parents[1]
@@ -32,29 +32,11 @@ as_ordinary_user = pytest.mark.skipif(os.geteuid() == 0, reason="needs an ordina
 
 
 def query(server: EmbeddedServer, sql: str, **parameters: object) -> list[tuple]:
-    with contextlib.closing(
-        psycopg2.connect(**{**server.connection_parameters(), **parameters})
-    ) as connection:
+    with contextlib.closing(psycopg2.connect(**{**server.connection_parameters(), **parameters})) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute(sql)
             return cursor.fetchall() if cursor.description else []
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    """Returns as soon as the condition holds."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.001)
-
-
-def is_gone(pid: int) -> bool:
-    """Whether the process has ended; one that nobody has taken note of yet counts as ended."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
 
 
 def start_elsewhere(server: EmbeddedServer) -> subprocess.Popen[str]:
@@ -108,9 +90,7 @@ def test_nobody_gets_in_without_a_password(embedded_server: EmbeddedServer) -> N
         **embedded_server.superuser_parameters(),
     )
     assert rules == ["scram-sha-256"]
-    [(folder,)] = query(
-        embedded_server, "SHOW unix_socket_directories", **embedded_server.superuser_parameters()
-    )
+    [(folder,)] = query(embedded_server, "SHOW unix_socket_directories", **embedded_server.superuser_parameters())
     folder = folder.strip('"')
     on_socket = {**embedded_server.connection_parameters(), "host": folder}
     assert query(embedded_server, "SELECT 1", **on_socket) == [(1,)]
@@ -242,9 +222,7 @@ def test_a_reused_process_number_is_not_taken_for_the_server(embedded_own: Embed
     assert query(embedded_own, "SELECT 1") == [(1,)]
 
 
-def test_a_port_in_use_is_exchanged_and_said(
-    embedded_own: EmbeddedServer, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_port_in_use_is_exchanged_and_said(embedded_own: EmbeddedServer, capsys: pytest.CaptureFixture[str]) -> None:
     embedded_own.start()
     port = embedded_own.connection_parameters()["port"]
     embedded_own.stop()
@@ -286,9 +264,7 @@ def has_new_folder(server: EmbeddedServer, name: str) -> Callable[[], bool]:
     "moment",
     ["verifier", "data/PG_VERSION", "data/base/5", "data/pg_wal/*", "data/global/pg_control"],
 )
-def test_killed_while_it_is_made_it_is_made_by_the_next_start(
-    embedded_own: EmbeddedServer, moment: str
-) -> None:
+def test_killed_while_it_is_made_it_is_made_by_the_next_start(embedded_own: EmbeddedServer, moment: str) -> None:
     starting = start_elsewhere(embedded_own)
     until(has_new_folder(embedded_own, moment), moment)
     starting.kill()
@@ -298,9 +274,7 @@ def test_killed_while_it_is_made_it_is_made_by_the_next_start(
     assert list(embedded_own.home.glob("new-*")) == []
 
 
-@pytest.mark.parametrize(
-    "moment", ["server.json", "data", "postgresql.conf", "server.log", "data/postmaster.pid"]
-)
+@pytest.mark.parametrize("moment", ["server.json", "data", "postgresql.conf", "server.log", "data/postmaster.pid"])
 def test_killed_while_it_starts_it_is_started_by_the_next(embedded_own: EmbeddedServer, moment: str) -> None:
     starting = start_elsewhere(embedded_own)
     until((embedded_own.home / moment).exists, moment)
@@ -376,9 +350,7 @@ def test_damaged_memory_is_explained(embedded_own: EmbeddedServer) -> None:
     assert not embedded_own.home.exists()
 
 
-def test_a_missing_package_is_explained(
-    embedded_own: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_package_is_explained(embedded_own: EmbeddedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "PACKAGE", "no_such_package")
     message = refusal(embedded_own)
     assert "python3 scripts/local.py" in message
@@ -392,9 +364,7 @@ def small_disk(embedded_public_folder: Path) -> Iterator[Path]:
         pytest.skip("mounting needs root")
     folder = embedded_public_folder / "disk"
     folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m,mode=755", "tmpfs", folder], capture_output=True
-    )
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m,mode=755", "tmpfs", folder], capture_output=True)
     if mounted.returncode != 0:
         pytest.skip("this machine does not let root mount")
     try:

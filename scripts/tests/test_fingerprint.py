@@ -250,16 +250,12 @@ def test_a_copy_of_the_database_has_the_same_fingerprint(database, master):
 
 
 def test_alembics_own_table_does_not_count(database):
-    drift = (
-        "CREATE TABLE shop.alembic_version (version_num text); COMMENT ON TABLE shop.alembic_version IS 'x'"
-    )
+    drift = "CREATE TABLE shop.alembic_version (version_num text); COMMENT ON TABLE shop.alembic_version IS 'x'"
     assert read(database, drift).digest == read(database).digest
 
 
 def test_the_difference_is_readable():
-    expected = fingerprint.Fingerprint(
-        {"index a": "on (x)", "function f()": "one\ntwo\nthree", "table t": "x"}
-    )
+    expected = fingerprint.Fingerprint({"index a": "on (x)", "function f()": "one\ntwo\nthree", "table t": "x"})
     actual = fingerprint.Fingerprint({"function f()": "one\n2\nthree", "table t": "x", "table u": "y"})
     assert fingerprint.difference(expected, actual) == [
         "different: function f()\n     one\n    -two\n    +2\n     three",

@@ -52,9 +52,7 @@ def upgrade(database, revisions):
     """migrations.upgrade on the scratch database and the toy revisions, without long pauses."""
 
     def run(revision="head", **options):
-        migrations.upgrade(
-            database, revision, versions=revisions.folder, **({"lock_pause_seconds": 0.01} | options)
-        )
+        migrations.upgrade(database, revision, versions=revisions.folder, **({"lock_pause_seconds": 0.01} | options))
 
     return run
 
@@ -68,9 +66,7 @@ def query(settings, sql, role=OWNER):
 
 
 def tables(settings):
-    rows = query(
-        settings, "SELECT relname FROM pg_class WHERE relnamespace = 'shop'::regnamespace AND relkind = 'r'"
-    )
+    rows = query(settings, "SELECT relname FROM pg_class WHERE relnamespace = 'shop'::regnamespace AND relkind = 'r'")
     return {name for (name,) in rows} - {"alembic_version"}
 
 
@@ -185,9 +181,7 @@ def test_a_second_runner_waits_while_an_index_is_built_concurrently_and_then_fin
     # With a second runner blocked inside pg_advisory_lock() the index would wait for that one until this
     # limit.
     upgrade(start_second_runner=start_second_runner, statement_timeout="20s")
-    assert query(database, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'shop.one_x'::regclass") == [
-        (True,)
-    ]
+    assert query(database, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'shop.one_x'::regclass") == [(True,)]
     _, said = second[0].communicate()
     assert (second[0].returncode, said.splitlines()[-1]) == (0, "Nothing to do.")
 
@@ -217,9 +211,7 @@ def test_a_revision_that_gets_no_lock_in_time_is_repeated_until_it_does(upgrade,
         on_log("alembic.shop.steps", "attempt 3 of 5", let_go) as said,
     ):
         upgrade(lock_timeout="20ms", lock_attempts=5)
-    assert [line for line in said if "attempt" in line][-1].startswith(
-        "canceling statement due to lock timeout"
-    )
+    assert [line for line in said if "attempt" in line][-1].startswith("canceling statement due to lock timeout")
     assert migrations.current(database) == "0002"
     assert tables(database) == {"busy", "before"}
 
@@ -235,9 +227,7 @@ def test_repeating_does_not_go_beyond_a_relative_target(upgrade, revisions, data
     assert migrations.current(database) == "0003"
 
 
-def test_a_revision_that_never_gets_its_lock_is_given_up_and_the_ones_before_it_are_kept(
-    upgrade, revisions, database
-):
+def test_a_revision_that_never_gets_its_lock_is_given_up_and_the_ones_before_it_are_kept(upgrade, revisions, database):
     revisions.add_table("busy")
     revisions.add_table("two")
     revisions.add('op.execute("ALTER TABLE shop.busy ADD COLUMN y int")')
@@ -418,9 +408,7 @@ def test_looking_prepares_nothing(revisions, database):
     assert query(database, "SELECT count(*) FROM pg_namespace WHERE nspname = 'shop'", role=None) == [(0,)]
 
 
-def test_a_user_without_rights_gets_one_line_and_the_sql_for_the_administrator(
-    revisions, database, superuser
-):
+def test_a_user_without_rights_gets_one_line_and_the_sql_for_the_administrator(revisions, database, superuser):
     query(superuser, "DROP ROLE IF EXISTS toy_deployer", role=None)
     query(superuser, "CREATE ROLE toy_deployer LOGIN PASSWORD 'only-for-tests'", role=None)
     try:

@@ -72,6 +72,4 @@ def test_the_models_say_what_the_database_has(upgraded):
 def test_schema_sql_is_up_to_date(upgraded):
     committed = dump_schema.SCHEMA_SQL
     assert fingerprint.committed(committed) == read(upgraded).digest, "run scripts/dump_schema.py"
-    assert committed.read_text(encoding="utf-8") == dump_schema.schema_sql(upgraded), (
-        "run scripts/dump_schema.py"
-    )
+    assert committed.read_text(encoding="utf-8") == dump_schema.schema_sql(upgraded), "run scripts/dump_schema.py"

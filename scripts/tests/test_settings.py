@@ -188,9 +188,7 @@ def test_embedded_overrules_what_is_below(tmp_path: Path) -> None:
 
 
 def test_embedded_environment_leaves_nothing_of_another_server(tmp_path: Path) -> None:
-    environ = embedded_environment(
-        {**SERVER, "DB_SSLMODE": "require", "PATH": "/bin", "AWS_REGION": "eu-west-1"}
-    )
+    environ = embedded_environment({**SERVER, "DB_SSLMODE": "require", "PATH": "/bin", "AWS_REGION": "eu-west-1"})
     assert environ == {"PATH": "/bin", "AWS_REGION": "eu-west-1", "DB_SERVER": "embedded"}
     assert load(environ).embedded
 
@@ -342,11 +340,27 @@ def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
 
 def test_the_example_explains_every_setting_and_none_else() -> None:
     text = DEFAULT_ENV_FILE.with_name(".env.example").read_text()
-    examples = [
-        line[1:].split("=")[0] for line in text.splitlines() if line.startswith("#") and "=" in line[1:40]
-    ]
+    examples = [line[1:].split("=")[0] for line in text.splitlines() if line.startswith("#") and "=" in line[1:40]]
     assert sorted(key for key in examples if key.isupper()) == sorted(KEYS)
 
 
 def test_the_example_changes_nothing_until_it_is_edited() -> None:
     assert load(file=DEFAULT_ENV_FILE.with_name(".env.example")).embedded
+
+
+def test_environment_of_a_new_database_is_read_where_the_server_is_named(tmp_path: Path) -> None:
+    assert load({**SERVER, "DB_ENVIRONMENT": "test"}).environment == "test"
+    below = env_file(tmp_path, "DB_HOST=other\nDB_NAME=n\nDB_USER=u\nDB_PASSWORD=p\nDB_ENVIRONMENT=production\n")
+    assert load({"DB_SERVER": "embedded"}, file=below).environment == "local"
+    assert load(SERVER, file=below).environment == ""
+    assert load({"DB_ENVIRONMENT": "staging"}, file=below).environment == "staging"
+
+
+def test_silence_about_the_environment_is_kept_for_a_named_server() -> None:
+    assert load(SERVER).environment == ""
+    assert load().environment == "local"
+
+
+def test_unknown_environment_is_refused_with_those_known() -> None:
+    assert "prod" in (message := error({**SERVER, "DB_ENVIRONMENT": "prod"}))
+    assert "production" in message

@@ -63,9 +63,7 @@ class ToyRevisions:
 
     def alembic(self, settings: Settings | None, *arguments: str) -> subprocess.Popen[str]:
         """`alembic` started on these revisions, its output readable as text while it runs."""
-        environment = {
-            key: value for key, value in os.environ.items() if not re.match("DB_|DATABASE_URL|PG", key)
-        }
+        environment = {key: value for key, value in os.environ.items() if not re.match("DB_|DATABASE_URL|PG", key)}
         if settings:
             login = f"{quote(settings.user)}:{quote(settings.password, safe='')}"
             environment |= {

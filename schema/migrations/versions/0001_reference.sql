@@ -13,6 +13,7 @@
 --   SH110  the receipt was recorded already
 --   SH111  the other rows that the change needs are not there yet, or do not fit
 --   SH112  the coupon's limit per customer is reached
+--   SH002  the transaction's isolation level is not READ COMMITTED
 -- Each names the trigger in the error's constraint field, so that a program can branch on either.
 
 -- Refuses whatever fired it. Arguments: SQLSTATE, the rule in words, the way out.

@@ -148,8 +148,12 @@ def upgrade() -> None:
             comment="Charge in the minor unit; with or without tax as the country says.",
         ),
         sa.CheckConstraint(
+            "minimum_subtotal_minor <= 1000000000000", name=op.f("ck_shipping_rates_minimum_subtotal_minor_limit")
+        ),
+        sa.CheckConstraint(
             "minimum_subtotal_minor >= 0", name=op.f("ck_shipping_rates_minimum_subtotal_minor_not_negative")
         ),
+        sa.CheckConstraint("price_minor <= 1000000000000", name=op.f("ck_shipping_rates_price_minor_limit")),
         sa.CheckConstraint("price_minor >= 0", name=op.f("ck_shipping_rates_price_minor_not_negative")),
         sa.ForeignKeyConstraint(
             ["country"], ["shop.countries.code"], name=op.f("fk_shipping_rates_country"), ondelete="RESTRICT"

@@ -1,4 +1,3 @@
-DROP FUNCTION shop.stamp_price();
 DROP FUNCTION shop.invariant_options_key_matches_values();
 DROP FUNCTION shop.keep_options_key();
 DROP FUNCTION shop.invariant_category_ancestry_follows_parents();

@@ -501,9 +501,11 @@ def upgrade() -> None:
             sa.TIMESTAMP(timezone=True),
             server_default=sa.text("now()"),
             nullable=False,
-            comment="When it was entered; set by trigger.",
+            comment="When it was entered, by the server's clock.",
         ),
+        sa.CheckConstraint("amount_minor <= 1000000000000", name=op.f("ck_variant_prices_amount_minor_limit")),
         sa.CheckConstraint("amount_minor >= 0", name=op.f("ck_variant_prices_amount_minor_not_negative")),
+        sa.CheckConstraint("compare_at_minor <= 1000000000000", name=op.f("ck_variant_prices_compare_at_minor_limit")),
         sa.CheckConstraint("compare_at_minor > amount_minor", name=op.f("ck_variant_prices_compare_at_above_amount")),
         sa.CheckConstraint("valid_from >= created_at", name=op.f("ck_variant_prices_not_backdated")),
         sa.ForeignKeyConstraint(

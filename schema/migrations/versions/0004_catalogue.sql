@@ -2,20 +2,29 @@
 
 -- Categories -----------------------------------------------------------------------------------------------------------
 
--- Moves queue behind one lock, so that two of them cannot deadlock over each other's rows.
+-- Moves queue behind one lock, so that two of them cannot deadlock over each other's rows. Under a stricter isolation
+-- level than READ COMMITTED the second would still read the tree as it was before the first.
 CREATE FUNCTION shop.serialise_category_moves() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH002',
+            MESSAGE = format('categories are not moved in a transaction that is %s',
+                current_setting('transaction_isolation')),
+            HINT = 'Move them in a transaction of level READ COMMITTED, the default.',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
+    END IF;
     PERFORM pg_advisory_xact_lock('shop.categories'::regclass::oid::bigint);
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION shop.serialise_category_moves() IS 'Trigger: one move of categories at a time.';
+COMMENT ON FUNCTION shop.serialise_category_moves() IS 'Trigger: one move of categories at a time, at READ COMMITTED.';
 
--- The queue alone does not stop a cycle: under REPEATABLE READ the second move still reads the tree as it was before the
--- first. The locks on the new parent and everything above it do: a row that changed since is a serialization failure.
+-- A new category does not queue, so it locks its parent and everything above it: a move of any of them waits, or is
+-- waited for.
 CREATE FUNCTION shop.keep_category_ancestry() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
@@ -58,14 +67,26 @@ END
 $$;
 COMMENT ON FUNCTION shop.keep_category_ancestry() IS 'Trigger: computes ancestry from the parent, refuses cycles.';
 
+-- Walks down the links to the parents, which are right whatever else the same statement moves; ancestry may not be yet.
 CREATE FUNCTION shop.move_category_subtree() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
 BEGIN
-    UPDATE shop.categories
-    SET ancestry = NEW.ancestry || ancestry[cardinality(OLD.ancestry) + 1:]
-    WHERE ancestry @> ARRAY[NEW.category_id];
+    WITH RECURSIVE below AS (
+        SELECT child.category_id, moved.ancestry || moved.category_id AS ancestry
+        FROM shop.categories AS moved
+        JOIN shop.categories AS child ON child.parent_id = moved.category_id
+        WHERE moved.category_id = NEW.category_id
+        UNION ALL
+        SELECT child.category_id, below.ancestry || below.category_id
+        FROM below
+        JOIN shop.categories AS child ON child.parent_id = below.category_id
+    )
+    UPDATE shop.categories AS category
+    SET ancestry = below.ancestry
+    FROM below
+    WHERE category.category_id = below.category_id;
     RETURN NULL;
 END
 $$;
@@ -79,7 +100,7 @@ CREATE TRIGGER categories_keep_ancestry
     FOR EACH ROW EXECUTE FUNCTION shop.keep_category_ancestry();
 CREATE TRIGGER categories_move_subtree
     AFTER UPDATE OF parent_id ON shop.categories
-    FOR EACH ROW WHEN (OLD.ancestry IS DISTINCT FROM NEW.ancestry)
+    FOR EACH ROW WHEN (OLD.parent_id IS DISTINCT FROM NEW.parent_id)
     EXECUTE FUNCTION shop.move_category_subtree();
 CREATE TRIGGER categories_touch
     BEFORE UPDATE ON shop.categories
@@ -130,6 +151,11 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
 BEGIN
+    -- Locked by a statement of its own, so that the next one sees what others have committed before they let go.
+    PERFORM FROM shop.product_variants
+    WHERE variant_id = ANY (ARRAY(SELECT DISTINCT variant_id FROM changed))
+    ORDER BY variant_id
+    FOR NO KEY UPDATE;
     UPDATE shop.product_variants AS variant
     SET options_key = coalesce((
             SELECT jsonb_object_agg(v.product_option_id, lower(v.value COLLATE pg_unicode_fast))::text
@@ -184,27 +210,17 @@ COMMENT ON FUNCTION shop.invariant_options_key_matches_values() IS
 -- Prices ---------------------------------------------------------------------------------------------------------------
 
 -- The moment of entry is the server's, not the client's: otherwise a backdated price could claim to be old.
-CREATE FUNCTION shop.stamp_price() RETURNS trigger
-LANGUAGE plpgsql
-SET search_path = pg_catalog, shop, pg_temp
-AS $$
-BEGIN
-    NEW.created_at := now();
-    RETURN NEW;
-END
-$$;
-COMMENT ON FUNCTION shop.stamp_price() IS 'Trigger: a price is entered now, whatever the client says.';
-
 CREATE TRIGGER variant_prices_are_entered_now
     BEFORE INSERT ON shop.variant_prices
-    FOR EACH ROW EXECUTE FUNCTION shop.stamp_price();
+    FOR EACH ROW WHEN (NEW.created_at IS DISTINCT FROM now())
+    EXECUTE FUNCTION shop.refuse('SH103', 'the moment of entry is the server''s', 'Leave created_at out.');
 CREATE TRIGGER variant_prices_never_change
     BEFORE UPDATE ON shop.variant_prices
     FOR EACH STATEMENT
     EXECUTE FUNCTION shop.refuse('SH102', 'a price never changes', 'Insert a price that is valid from a later moment.');
 CREATE TRIGGER variant_prices_in_force_stay
     BEFORE DELETE ON shop.variant_prices
-    FOR EACH ROW WHEN (OLD.valid_from <= now())
+    FOR EACH ROW WHEN (OLD.valid_from <= clock_timestamp())
     EXECUTE FUNCTION shop.refuse('SH108', 'the price is or was in force',
         'Only a price of the future can be withdrawn; insert a new price instead.');
 
@@ -214,6 +230,9 @@ COMMENT ON CONSTRAINT fk_products_tax_class ON shop.products IS
     'No index: tax classes are never deleted or renumbered, and no hot read starts from one.';
 COMMENT ON CONSTRAINT fk_variant_prices_currency ON shop.variant_prices IS
     'No index: currencies are never deleted or renumbered, and no hot read starts from one.';
+
+COMMENT ON TYPE shop.product_status IS 'Life of a product: draft, active (on sale), archived.';
+COMMENT ON TYPE shop.media_kind IS 'What a medium is.';
 
 CALL shop.refuse_truncate_of('categories', 'products', 'product_categories', 'product_options', 'product_variants',
     'variant_option_values', 'product_media', 'variant_prices');

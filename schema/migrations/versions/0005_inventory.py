@@ -150,7 +150,7 @@ def upgrade() -> None:
             name=op.f("ck_stock_movements_order_line_fits_kind"),
         ),
         sa.CheckConstraint(
-            "CASE kind WHEN 'receipt' THEN on_hand_delta > 0 AND reserved_delta = 0 WHEN 'reservation' THEN on_hand_delta = 0 AND reserved_delta > 0 WHEN 'release' THEN on_hand_delta = 0 AND reserved_delta < 0 WHEN 'shipment' THEN on_hand_delta < 0 AND reserved_delta = on_hand_delta WHEN 'return' THEN on_hand_delta > 0 AND reserved_delta = 0 WHEN 'adjustment' THEN on_hand_delta <> 0 AND reserved_delta = 0 WHEN 'transfer' THEN on_hand_delta <> 0 END",
+            "CASE kind WHEN 'receipt' THEN on_hand_delta > 0 AND reserved_delta = 0 WHEN 'reservation' THEN on_hand_delta = 0 AND reserved_delta > 0 WHEN 'release' THEN on_hand_delta = 0 AND reserved_delta < 0 WHEN 'shipment' THEN on_hand_delta < 0 AND reserved_delta = on_hand_delta WHEN 'return' THEN on_hand_delta > 0 AND reserved_delta = 0 WHEN 'adjustment' THEN on_hand_delta <> 0 AND reserved_delta = 0 WHEN 'transfer' THEN on_hand_delta <> 0 AND reserved_delta = 0 END",
             name=op.f("ck_stock_movements_deltas_fit_kind"),
         ),
         sa.CheckConstraint(

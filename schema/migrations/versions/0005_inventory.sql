@@ -19,13 +19,33 @@ CREATE TRIGGER stock_movements_of_orders_follow_their_rows
     FOR EACH ROW WHEN (NEW.kind IN ('reservation', 'release', 'shipment', 'return'))
     EXECUTE FUNCTION shop.refuse_direct_write('Insert allocations, shipment items or receipts of returns.');
 
+CREATE TRIGGER stock_movements_happen_now
+    BEFORE INSERT ON shop.stock_movements
+    FOR EACH ROW WHEN (NEW.moved_at IS DISTINCT FROM now())
+    EXECUTE FUNCTION shop.refuse('SH103', 'the moment of a movement is the server''s', 'Leave moved_at out.');
+
 -- Rows are locked by (variant, warehouse, slot) before any is changed, so that two statements over the same stock queue
 -- instead of deadlocking. Concurrent sums are safe: an UPDATE that waited adds to what the other left.
 CREATE FUNCTION shop.apply_stock_movements() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
+DECLARE
+    unbalanced text;
 BEGIN
+    SELECT min(format('variant %s by %s', variant_id, balance)) INTO unbalanced
+    FROM (
+        SELECT variant_id, sum(on_hand_delta) AS balance FROM moved WHERE kind = 'transfer' GROUP BY variant_id
+    ) AS transfer
+    WHERE balance <> 0;
+    IF unbalanced IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH104',
+            MESSAGE = format('the transfers change the stock of %s', unbalanced),
+            HINT = 'Insert both sides of a transfer in one statement; what is lost or found is an adjustment.',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
+    END IF;
+
     WITH change AS (
         SELECT variant_id, warehouse_id, slot,
                sum(on_hand_delta)::integer AS on_hand, sum(reserved_delta)::integer AS reserved
@@ -48,7 +68,8 @@ BEGIN
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION shop.apply_stock_movements() IS 'Trigger: adds the movements of one statement to the levels.';
+COMMENT ON FUNCTION shop.apply_stock_movements() IS
+    'Trigger: adds the movements of one statement to the levels; transfers must balance.';
 
 CREATE TRIGGER stock_movements_change_levels
     AFTER INSERT ON shop.stock_movements
@@ -81,5 +102,22 @@ COMMENT ON FUNCTION shop.invariant_stock_levels_equal_movements() IS 'Stock leve
 
 COMMENT ON CONSTRAINT fk_warehouses_country ON shop.warehouses IS
     'No index: countries are never deleted or renumbered, and no hot read starts from one.';
+
+CREATE FUNCTION shop.invariant_stock_transfers_balance()
+RETURNS TABLE (examined bigint, violations bigint, example text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+    SELECT count(*), count(*) FILTER (WHERE balance <> 0),
+           min(format('variant %s: transfers sum to %s', variant_id, balance)) FILTER (WHERE balance <> 0)
+    FROM (
+        SELECT variant_id, sum(on_hand_delta) AS balance
+        FROM shop.stock_movements WHERE kind = 'transfer' GROUP BY variant_id
+    ) AS transfer
+$$;
+COMMENT ON FUNCTION shop.invariant_stock_transfers_balance() IS
+    'Transfers move stock between places; over all places they sum to zero.';
+
+COMMENT ON TYPE shop.stock_movement_kind IS 'Why stock moved; a CHECK says which numbers each kind may move.';
 
 CALL shop.refuse_truncate_of('warehouses', 'stock_levels');

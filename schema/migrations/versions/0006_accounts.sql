@@ -13,6 +13,23 @@ CREATE TRIGGER customers_are_kept
     EXECUTE FUNCTION shop.refuse('SH101', 'customers are erased by pseudonymising, never deleted',
         'Set status to erased and overwrite the personal columns.');
 
+CREATE TRIGGER login_sessions_facts_are_immutable
+    BEFORE UPDATE OF login_session_id, customer_id, token_digest, created_at ON shop.login_sessions
+    FOR EACH STATEMENT
+    EXECUTE FUNCTION shop.refuse('SH102', 'a session stays what it was opened as', 'Open another session.');
+CREATE TRIGGER login_sessions_stay_revoked
+    BEFORE UPDATE ON shop.login_sessions
+    FOR EACH ROW WHEN (OLD.revoked_at IS NOT NULL AND (NEW.revoked_at, NEW.expires_at) IS DISTINCT FROM (OLD.revoked_at, OLD.expires_at))
+    EXECUTE FUNCTION shop.refuse('SH102', 'a revoked session stays revoked', 'Open another session.');
+CREATE TRIGGER account_tokens_facts_are_immutable
+    BEFORE UPDATE OF account_token_id, customer_id, purpose, token_digest, created_at, expires_at ON shop.account_tokens
+    FOR EACH STATEMENT
+    EXECUTE FUNCTION shop.refuse('SH102', 'a token stays what it was issued as', 'Issue another token.');
+CREATE TRIGGER account_tokens_are_used_once
+    BEFORE UPDATE OF used_at ON shop.account_tokens
+    FOR EACH ROW WHEN (OLD.used_at IS NOT NULL)
+    EXECUTE FUNCTION shop.refuse('SH102', 'the token was used already', 'Issue another token.');
+
 INSERT INTO shop.pii_columns (table_name, column_name, erase, reason) VALUES
     ('customers', 'email', 'now', 'To log in and to be written to; nothing asks for it after the account ends.'),
     ('customers', 'full_name', 'now', 'To be addressed by; invoices keep their own copy.'),
@@ -36,6 +53,10 @@ INSERT INTO shop.pii_columns (table_name, column_name, erase, reason) VALUES
 
 COMMENT ON CONSTRAINT fk_addresses_country ON shop.addresses IS
     'No index: countries are never deleted or renumbered, and no hot read starts from one.';
+
+COMMENT ON TYPE shop.customer_status IS 'Life of an account: active, closed, erased.';
+COMMENT ON TYPE shop.account_token_purpose IS 'What a one-time token is for.';
+COMMENT ON TYPE shop.erasure_moment IS 'When a personal column is erased.';
 
 CALL shop.refuse_truncate_of('customers', 'customer_credentials', 'login_attempts', 'login_sessions', 'account_tokens',
     'addresses', 'pii_columns');

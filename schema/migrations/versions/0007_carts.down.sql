@@ -1,1 +1,1 @@
-DROP FUNCTION shop.refuse_lines_of_closed_carts();
+DROP FUNCTION shop.count_cart_change();

@@ -99,7 +99,11 @@ def upgrade() -> None:
             name=op.f("ck_coupons_description_length"),
         ),
         sa.CheckConstraint("code ~ '^[A-Z0-9][A-Z0-9-]{2,39}$'", name=op.f("ck_coupons_code_format")),
+        sa.CheckConstraint("amount_minor <= 1000000000000", name=op.f("ck_coupons_amount_minor_limit")),
         sa.CheckConstraint("ends_at > starts_at", name=op.f("ck_coupons_ends_after_start")),
+        sa.CheckConstraint(
+            "minimum_subtotal_minor <= 1000000000000", name=op.f("ck_coupons_minimum_subtotal_minor_limit")
+        ),
         sa.CheckConstraint(
             "minimum_subtotal_minor = 0 OR currency IS NOT NULL", name=op.f("ck_coupons_minimum_has_currency")
         ),
@@ -144,7 +148,7 @@ def upgrade() -> None:
             sa.BigInteger(),
             server_default=sa.text("1"),
             nullable=False,
-            comment="Raised by each change of its content.",
+            comment="Raised by each change of its lines. Kept by trigger.",
         ),
         sa.Column(
             "created_at",

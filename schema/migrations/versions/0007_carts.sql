@@ -13,8 +13,11 @@ CREATE TRIGGER carts_touch
     FOR EACH ROW EXECUTE FUNCTION shop.touch_updated_at();
 CREATE TRIGGER carts_start_open
     BEFORE INSERT ON shop.carts
-    FOR EACH ROW WHEN (NEW.status <> 'open')
-    EXECUTE FUNCTION shop.refuse('SH106', 'a cart starts open', 'Leave the status out.');
+    FOR EACH ROW WHEN (NEW.status <> 'open' OR NEW.version <> 1)
+    EXECUTE FUNCTION shop.refuse('SH106', 'a cart starts open, at version 1', 'Leave status and version out.');
+CREATE TRIGGER carts_version_is_kept
+    BEFORE UPDATE OF version ON shop.carts
+    FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse_direct_write('Change cart_items; the version follows.');
 CREATE TRIGGER carts_never_reopen
     BEFORE UPDATE OF status ON shop.carts
     FOR EACH ROW WHEN (OLD.status <> 'open' AND NEW.status <> OLD.status)
@@ -24,10 +27,10 @@ CREATE TRIGGER carts_convert_by_order
     FOR EACH ROW WHEN (OLD.status = 'open' AND NEW.status = 'converted')
     EXECUTE FUNCTION shop.refuse_direct_write('Insert the order; its cart is converted with it.');
 CREATE TRIGGER carts_content_is_frozen
-    BEFORE UPDATE OF customer_id, currency, coupon_id ON shop.carts
+    BEFORE UPDATE OF customer_id, currency, coupon_id, merged_into_cart_id ON shop.carts
     FOR EACH ROW WHEN (
-        OLD.status <> 'open' AND (OLD.customer_id, OLD.currency, OLD.coupon_id)
-            IS DISTINCT FROM (NEW.customer_id, NEW.currency, NEW.coupon_id))
+        OLD.status <> 'open' AND (OLD.customer_id, OLD.currency, OLD.coupon_id, OLD.merged_into_cart_id)
+            IS DISTINCT FROM (NEW.customer_id, NEW.currency, NEW.coupon_id, NEW.merged_into_cart_id))
     EXECUTE FUNCTION shop.refuse('SH106', 'a closed cart does not change', 'Make a new cart and copy the lines.');
 CREATE TRIGGER carts_stay_with_their_customer
     BEFORE UPDATE OF customer_id ON shop.carts
@@ -38,24 +41,26 @@ CREATE TRIGGER carts_stay_with_their_customer
 -- the rows that break a rule is found by min(), not by LIMIT: a LIMIT that is never reached makes the planner expect to
 -- stop early, and it then reads the big table from one end to the other.
 
--- The lock waits for a checkout that is converting the cart, and lets it wait for us: either the line is in the order, or
--- it is refused. It is taken as NO KEY UPDATE, not SHARE, so that two writers who go on to update the cart cannot
--- deadlock.
-CREATE FUNCTION shop.refuse_lines_of_closed_carts() RETURNS trigger
+-- Raising the version locks the cart: this waits for a checkout that is converting it, and a checkout waits for this.
+-- Either the line is in the order, or it is refused. A lock alone would not do: under REPEATABLE READ a checkout that waited
+-- for it would go on with the lines it saw before; a row that has really changed is a serialization failure there.
+CREATE FUNCTION shop.count_cart_change() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
 DECLARE
     closed text;
 BEGIN
+    PERFORM FROM shop.carts
+    WHERE cart_id = ANY (ARRAY(SELECT DISTINCT cart_id FROM changed))
+    ORDER BY cart_id
+    FOR NO KEY UPDATE;
+    UPDATE shop.carts SET version = version + 1
+    WHERE cart_id = ANY (ARRAY(SELECT DISTINCT cart_id FROM changed)) AND status = 'open';
+
     SELECT min(format('cart %s is %s', cart_id, status)) INTO closed
-    FROM (
-        SELECT cart_id, status FROM shop.carts
-        WHERE cart_id = ANY (ARRAY(SELECT DISTINCT cart_id FROM changed))
-        ORDER BY cart_id
-        FOR NO KEY UPDATE
-    ) AS cart
-    WHERE status <> 'open';
+    FROM shop.carts
+    WHERE cart_id = ANY (ARRAY(SELECT DISTINCT cart_id FROM changed)) AND status <> 'open';
     IF closed IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH106',
@@ -66,20 +71,21 @@ BEGIN
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION shop.refuse_lines_of_closed_carts() IS 'Trigger: lines of a cart change only while it is open.';
+COMMENT ON FUNCTION shop.count_cart_change() IS
+    'Trigger: lines of a cart change only while it is open, and each change raises its version.';
 
 CREATE TRIGGER cart_items_frozen_on_insert
     AFTER INSERT ON shop.cart_items
     REFERENCING NEW TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse_lines_of_closed_carts();
+    FOR EACH STATEMENT EXECUTE FUNCTION shop.count_cart_change();
 CREATE TRIGGER cart_items_frozen_on_update
     AFTER UPDATE ON shop.cart_items
     REFERENCING NEW TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse_lines_of_closed_carts();
+    FOR EACH STATEMENT EXECUTE FUNCTION shop.count_cart_change();
 CREATE TRIGGER cart_items_frozen_on_delete
     AFTER DELETE ON shop.cart_items
     REFERENCING OLD TABLE AS changed
-    FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse_lines_of_closed_carts();
+    FOR EACH STATEMENT EXECUTE FUNCTION shop.count_cart_change();
 CREATE TRIGGER cart_items_stay_in_their_cart
     BEFORE UPDATE OF cart_id, variant_id ON shop.cart_items
     FOR EACH STATEMENT
@@ -91,5 +97,8 @@ COMMENT ON CONSTRAINT fk_coupons_currency ON shop.coupons IS
     'No index: currencies are never deleted or renumbered, and no hot read starts from one.';
 COMMENT ON CONSTRAINT fk_carts_currency ON shop.carts IS
     'No index: currencies are never deleted or renumbered, and no hot read starts from one.';
+
+COMMENT ON TYPE shop.coupon_kind IS 'How a coupon takes off: a rate or an amount.';
+COMMENT ON TYPE shop.cart_status IS 'Life of a cart: open, then converted, merged or expired for good.';
 
 CALL shop.refuse_truncate_of('coupons', 'carts', 'cart_items');

@@ -1,5 +1,9 @@
 DELETE FROM shop.pii_columns WHERE table_name IN ('orders', 'order_addresses');
+DROP TRIGGER coupons_customer_limit_covers_uses ON shop.coupons;
+DROP FUNCTION shop.invariant_coupons_are_released_with_orders();
 DROP FUNCTION shop.invariant_coupons_keep_customer_limit();
+DROP FUNCTION shop.check_customer_limit();
+DROP FUNCTION shop.coupon_uses_by_customer(bigint);
 DROP FUNCTION shop.invariant_coupon_uses_equal_redemptions();
 DROP FUNCTION shop.uncount_redemption();
 DROP FUNCTION shop.count_redemption();

@@ -106,6 +106,13 @@ def upgrade() -> None:
             comment="Tax on shipping; part of tax_minor.",
         ),
         sa.Column(
+            "shipping_tax_count",
+            sa.SmallInteger(),
+            server_default=sa.text("0"),
+            nullable=False,
+            comment="Number of its shipping tax rows.",
+        ),
+        sa.Column(
             "tax_minor",
             sa.BigInteger(),
             server_default=sa.text("0"),
@@ -240,10 +247,7 @@ def upgrade() -> None:
             "status NOT IN ('cancelled', 'expired') OR cancelled_units = unit_count",
             name=op.f("ck_orders_ended_is_cancelled"),
         ),
-        sa.CheckConstraint(
-            "status NOT IN ('confirmed', 'completed') OR authorized_minor >= total_minor - cancelled_minor",
-            name=op.f("ck_orders_confirmed_is_covered"),
-        ),
+        sa.CheckConstraint("NOT is_tax_exempt OR tax_minor = 0", name=op.f("ck_orders_exempt_pays_no_tax")),
         sa.CheckConstraint("cancelled_minor BETWEEN 0 AND total_minor", name=op.f("ck_orders_cancelled_within_total")),
         sa.CheckConstraint("cancelled_units >= 0", name=op.f("ck_orders_cancelled_units_not_negative")),
         sa.CheckConstraint(
@@ -266,10 +270,13 @@ def upgrade() -> None:
             "shipped_units + cancelled_units <= unit_count", name=op.f("ck_orders_units_within_ordered")
         ),
         sa.CheckConstraint("shipped_units >= 0", name=op.f("ck_orders_shipped_units_not_negative")),
+        sa.CheckConstraint("shipping_minor <= 1000000000000", name=op.f("ck_orders_shipping_minor_limit")),
         sa.CheckConstraint("shipping_minor >= 0", name=op.f("ck_orders_shipping_minor_not_negative")),
+        sa.CheckConstraint("shipping_tax_count >= 0", name=op.f("ck_orders_shipping_tax_count_not_negative")),
         sa.CheckConstraint(
             "shipping_tax_minor BETWEEN 0 AND tax_minor", name=op.f("ck_orders_shipping_tax_within_tax")
         ),
+        sa.CheckConstraint("subtotal_minor <= 1000000000000", name=op.f("ck_orders_subtotal_minor_limit")),
         sa.CheckConstraint("subtotal_minor >= 0", name=op.f("ck_orders_subtotal_minor_not_negative")),
         sa.CheckConstraint(
             "total_minor = subtotal_minor - discount_minor + shipping_minor + CASE WHEN prices_include_tax THEN 0 ELSE tax_minor END",
@@ -367,6 +374,13 @@ def upgrade() -> None:
             comment="Sum of the line's taxes, in the minor unit.",
         ),
         sa.Column(
+            "tax_count",
+            sa.SmallInteger(),
+            server_default=sa.text("0"),
+            nullable=False,
+            comment="Number of its tax rows.",
+        ),
+        sa.Column(
             "total_minor", sa.BigInteger(), nullable=False, comment="What the line costs in all, in the minor unit."
         ),
         sa.Column(
@@ -409,6 +423,10 @@ def upgrade() -> None:
             name=op.f("ck_order_items_variant_name_length"),
         ),
         sa.CheckConstraint(
+            "NOT prices_include_tax OR tax_minor <= subtotal_minor - discount_minor",
+            name=op.f("ck_order_items_included_tax_within_price"),
+        ),
+        sa.CheckConstraint(
             "allocated_quantity + cancelled_quantity <= quantity", name=op.f("ck_order_items_allocated_within_open")
         ),
         sa.CheckConstraint("allocated_quantity >= 0", name=op.f("ck_order_items_allocated_quantity_not_negative")),
@@ -427,11 +445,13 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "subtotal_minor = unit_price_minor * quantity", name=op.f("ck_order_items_subtotal_is_price_times_quantity")
         ),
+        sa.CheckConstraint("tax_count >= 0", name=op.f("ck_order_items_tax_count_not_negative")),
         sa.CheckConstraint("tax_minor >= 0", name=op.f("ck_order_items_tax_minor_not_negative")),
         sa.CheckConstraint(
             "total_minor = subtotal_minor - discount_minor + CASE WHEN prices_include_tax THEN 0 ELSE tax_minor END",
             name=op.f("ck_order_items_total_adds_up"),
         ),
+        sa.CheckConstraint("unit_price_minor <= 1000000000000", name=op.f("ck_order_items_unit_price_minor_limit")),
         sa.CheckConstraint("unit_price_minor >= 0", name=op.f("ck_order_items_unit_price_minor_not_negative")),
         sa.ForeignKeyConstraint(
             ["order_id", "currency"],
@@ -756,7 +776,7 @@ def upgrade() -> None:
             nullable=True,
             comment="When the use was given back; NULL while it counts.",
         ),
-        sa.CheckConstraint("discount_minor >= 0", name=op.f("ck_coupon_redemptions_discount_minor_not_negative")),
+        sa.CheckConstraint("discount_minor > 0", name=op.f("ck_coupon_redemptions_discount_minor_positive")),
         sa.CheckConstraint("released_at >= redeemed_at", name=op.f("ck_coupon_redemptions_released_after_redeemed")),
         sa.ForeignKeyConstraint(
             ["coupon_id"], ["shop.coupons.coupon_id"], name=op.f("fk_coupon_redemptions_coupon_id"), ondelete="RESTRICT"

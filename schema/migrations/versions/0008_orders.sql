@@ -7,6 +7,12 @@ INSERT INTO shop.order_transitions (from_status, to_status, meaning) VALUES
     ('confirmed', 'cancelled', 'Cancelled after payment and before anything was shipped.'),
     ('confirmed', 'completed', 'Everything that was not cancelled has been shipped.');
 
+-- Which moves are legal is decided by migrations (which disable this trigger), not by whoever may write to a table.
+CREATE TRIGGER order_transitions_are_schema
+    BEFORE INSERT OR UPDATE OR DELETE ON shop.order_transitions
+    FOR EACH STATEMENT
+    EXECUTE FUNCTION shop.refuse('SH102', 'legal moves are part of the schema', 'Change them by a migration.');
+
 -- Header ---------------------------------------------------------------------------------------------------------------
 
 CREATE TRIGGER orders_start_at_rest
@@ -18,10 +24,14 @@ CREATE TRIGGER orders_start_at_rest
         OR (NEW.shipped_units, NEW.cancelled_units, NEW.returned_units) <> (0, 0, 0))
     EXECUTE FUNCTION shop.refuse('SH103', 'an order starts pending, with nothing paid, shipped or cancelled',
         'Leave status and counters out; they follow from what is inserted later.');
+CREATE TRIGGER orders_are_placed_now
+    BEFORE INSERT ON shop.orders
+    FOR EACH ROW WHEN (NEW.placed_at IS DISTINCT FROM now())
+    EXECUTE FUNCTION shop.refuse('SH103', 'the moment of an order is the server''s', 'Leave placed_at out.');
 CREATE TRIGGER orders_facts_are_immutable
     BEFORE UPDATE OF order_id, order_number, cart_id, request_digest, customer_id, currency, country, prices_include_tax,
         is_tax_exempt, shipping_method_id, shipping_method_name, line_count, unit_count, subtotal_minor, discount_minor,
-        shipping_minor, shipping_tax_minor, tax_minor, total_minor, placed_at, expires_at
+        shipping_minor, shipping_tax_minor, shipping_tax_count, tax_minor, total_minor, placed_at, expires_at
     ON shop.orders
     FOR EACH STATEMENT
     EXECUTE FUNCTION shop.refuse('SH102', 'what was agreed in an order does not change',
@@ -46,8 +56,8 @@ CREATE TRIGGER orders_contact_is_only_erased
     EXECUTE FUNCTION shop.refuse('SH102', 'the contact of an order does not change, it can only be erased',
         'Erase with erased-<order_id>@erased.invalid and NULL.');
 
--- The cart is frozen by the very statement that makes its order. The second of two submits waits here for the first,
--- then finds the cart converted.
+-- The cart is frozen by the very statement that makes its order. After the insert, not before it: an insert that is then
+-- skipped (ON CONFLICT DO NOTHING) must not cost the customer the cart.
 CREATE FUNCTION shop.convert_cart() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
@@ -65,13 +75,13 @@ BEGIN
             HINT = 'An order is made from an open cart of the same customer in the same currency.',
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
     END IF;
-    RETURN NEW;
+    RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION shop.convert_cart() IS 'Trigger: placing an order converts its cart.';
 
 CREATE TRIGGER orders_convert_their_cart
-    BEFORE INSERT ON shop.orders
+    AFTER INSERT ON shop.orders
     FOR EACH ROW EXECUTE FUNCTION shop.convert_cart();
 
 CREATE FUNCTION shop.invariant_carts_convert_with_orders()
@@ -103,7 +113,7 @@ CREATE TRIGGER order_items_start_at_rest
     EXECUTE FUNCTION shop.refuse('SH103', 'the counters of a line start at 0', 'Leave them out.');
 CREATE TRIGGER order_items_facts_are_immutable
     BEFORE UPDATE OF order_id, line_number, variant_id, currency, sku, product_name, variant_name, tax_class,
-        prices_include_tax, quantity, unit_price_minor, subtotal_minor, discount_minor, tax_minor, total_minor
+        prices_include_tax, quantity, unit_price_minor, subtotal_minor, discount_minor, tax_minor, tax_count, total_minor
     ON shop.order_items
     FOR EACH STATEMENT
     EXECUTE FUNCTION shop.refuse('SH102', 'what was sold does not change', 'Cancel quantities, or place another order.');
@@ -192,6 +202,7 @@ CREATE TRIGGER order_shipping_taxes_are_append_only
     FOR EACH STATEMENT
     EXECUTE FUNCTION shop.refuse('SH101', 'taxes of orders are append-only', 'Issue a credit note.');
 
+-- The line says how many taxes it has, so that not even a tax of nothing can be added later.
 CREATE FUNCTION shop.compare_lines_with_taxes() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
@@ -199,24 +210,16 @@ AS $$
 DECLARE
     wrong_order text;
 BEGIN
-    -- An order whose taxes are not all in this statement got some of them earlier.
-    SELECT min(order_id::text) INTO wrong_order
+    SELECT min(line.order_id::text) INTO wrong_order
     FROM (
-        SELECT order_id, count(*) AS total FROM shop.order_item_taxes
+        SELECT order_id, line_number, count(*) AS total, sum(tax_minor) AS tax
+        FROM shop.order_item_taxes
         WHERE order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
-        GROUP BY order_id
+        GROUP BY order_id, line_number
     ) AS stored
-    JOIN (SELECT order_id, count(*) AS total FROM added GROUP BY order_id) AS arrived USING (order_id)
-    WHERE stored.total <> arrived.total;
-    IF wrong_order IS NULL THEN
-        SELECT min(line.order_id::text) INTO wrong_order
-        FROM shop.order_items AS line
-        LEFT JOIN (
-            SELECT order_id, line_number, sum(tax_minor) AS tax FROM added GROUP BY order_id, line_number
-        ) AS taxed USING (order_id, line_number)
-        WHERE line.order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
-          AND line.tax_minor <> coalesce(taxed.tax, 0);
-    END IF;
+    RIGHT JOIN shop.order_items AS line USING (order_id, line_number)
+    WHERE line.order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
+      AND (line.tax_count, line.tax_minor) <> (coalesce(stored.total, 0), coalesce(stored.tax, 0));
     IF wrong_order IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH104',
@@ -241,11 +244,15 @@ AS $$
 DECLARE
     wrong_order text;
 BEGIN
-    SELECT min(arrived.order_id::text) INTO wrong_order
-    FROM (SELECT order_id, count(*) AS total, sum(tax_minor) AS tax FROM added GROUP BY order_id) AS arrived
+    SELECT min(stored.order_id::text) INTO wrong_order
+    FROM (
+        SELECT order_id, count(*) AS total, sum(tax_minor) AS tax
+        FROM shop.order_shipping_taxes
+        WHERE order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
+        GROUP BY order_id
+    ) AS stored
     LEFT JOIN shop.orders AS header USING (order_id)
-    WHERE arrived.tax IS DISTINCT FROM header.shipping_tax_minor
-       OR arrived.total <> (SELECT count(*) FROM shop.order_shipping_taxes AS stored WHERE stored.order_id = arrived.order_id);
+    WHERE (header.shipping_tax_count, header.shipping_tax_minor) IS DISTINCT FROM (stored.total, stored.tax);
     IF wrong_order IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH104',
@@ -270,21 +277,24 @@ SET search_path = pg_catalog, shop, pg_temp
 AS $$
     SELECT count(*), count(*) FILTER (WHERE wrong), min(format('order %s line %s', order_id, line_number)) FILTER (WHERE wrong)
     FROM (
-        SELECT order_id, line_number, line.tax_minor <> coalesce(taxed.tax, 0) AS wrong
+        SELECT order_id, line_number,
+               (line.tax_count, line.tax_minor) <> (coalesce(taxed.total, 0), coalesce(taxed.tax, 0)) AS wrong
         FROM shop.order_items AS line
         LEFT JOIN (
-            SELECT order_id, line_number, sum(tax_minor) AS tax FROM shop.order_item_taxes GROUP BY order_id, line_number
+            SELECT order_id, line_number, count(*) AS total, sum(tax_minor) AS tax
+            FROM shop.order_item_taxes GROUP BY order_id, line_number
         ) AS taxed USING (order_id, line_number)
         UNION ALL
-        SELECT order_id, NULL, header.shipping_tax_minor <> coalesce(taxed.tax, 0)
+        SELECT order_id, NULL,
+               (header.shipping_tax_count, header.shipping_tax_minor) <> (coalesce(taxed.total, 0), coalesce(taxed.tax, 0))
         FROM shop.orders AS header
         LEFT JOIN (
-            SELECT order_id, sum(tax_minor) AS tax FROM shop.order_shipping_taxes GROUP BY order_id
+            SELECT order_id, count(*) AS total, sum(tax_minor) AS tax FROM shop.order_shipping_taxes GROUP BY order_id
         ) AS taxed USING (order_id)
     ) AS checked
 $$;
 COMMENT ON FUNCTION shop.invariant_order_taxes_equal_rows() IS
-    'The tax of each line, and of each order''s shipping, is the sum of its tax rows.';
+    'The tax of each line, and of each order''s shipping, is the sum of its tax rows, all of them.';
 
 -- Addresses ------------------------------------------------------------------------------------------------------------
 
@@ -317,10 +327,15 @@ BEGIN
             THEN 'its lines'
         WHEN (SELECT count(*) FROM shop.order_addresses AS a WHERE a.order_id = NEW.order_id) <> 2
             THEN 'its shipping and billing address'
-        WHEN (SELECT coalesce(sum(tax_minor), 0) FROM shop.order_item_taxes AS t WHERE t.order_id = NEW.order_id)
+        -- The rows that are there were compared when they came; what is left to see is whether all came.
+        WHEN (SELECT count(*) FROM shop.order_item_taxes AS t WHERE t.order_id = NEW.order_id)
+            <> (SELECT sum(line.tax_count) FROM shop.order_items AS line WHERE line.order_id = NEW.order_id)
+            OR (SELECT coalesce(sum(tax_minor), 0) FROM shop.order_item_taxes AS t WHERE t.order_id = NEW.order_id)
             <> NEW.tax_minor - NEW.shipping_tax_minor
             THEN 'the taxes of its lines'
-        WHEN (SELECT coalesce(sum(tax_minor), 0) FROM shop.order_shipping_taxes AS t WHERE t.order_id = NEW.order_id)
+        WHEN (SELECT count(*) FROM shop.order_shipping_taxes AS t WHERE t.order_id = NEW.order_id)
+            <> NEW.shipping_tax_count
+            OR (SELECT coalesce(sum(tax_minor), 0) FROM shop.order_shipping_taxes AS t WHERE t.order_id = NEW.order_id)
             <> NEW.shipping_tax_minor
             THEN 'the taxes of its shipping'
         WHEN NEW.discount_minor <> coalesce(
@@ -501,6 +516,11 @@ CREATE TRIGGER order_item_cancellations_are_append_only
     FOR EACH STATEMENT
     EXECUTE FUNCTION shop.refuse('SH101', 'cancellations are append-only', 'Place another order.');
 
+CREATE TRIGGER order_item_cancellations_happen_now
+    BEFORE INSERT ON shop.order_item_cancellations
+    FOR EACH ROW WHEN (NEW.cancelled_at IS DISTINCT FROM now())
+    EXECUTE FUNCTION shop.refuse('SH103', 'the moment of a cancellation is the server''s', 'Leave cancelled_at out.');
+
 CREATE FUNCTION shop.count_cancellations() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
@@ -615,10 +635,14 @@ COMMENT ON FUNCTION shop.invariant_line_counters_equal_allocations() IS
 
 -- Status ---------------------------------------------------------------------------------------------------------------
 
+-- Coverage is asked for when the order is confirmed, not for ever: a provider can take an authorization back, and that
+-- event must not be refused. It is listed in payment_exceptions instead.
 CREATE FUNCTION shop.check_order_transition() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
+DECLARE
+    lacks text;
 BEGIN
     IF NOT EXISTS (
         SELECT FROM shop.order_transitions WHERE from_status = OLD.status AND to_status = NEW.status
@@ -629,10 +653,24 @@ BEGIN
             HINT = 'The table order_transitions lists the legal moves.',
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
     END IF;
+    lacks := CASE
+        WHEN NEW.status = 'confirmed' AND OLD.authorized_minor < OLD.total_minor - OLD.cancelled_minor
+            THEN 'it is not paid for'
+        WHEN NEW.status = 'expired' AND OLD.authorized_minor > 0 THEN 'it is paid for, at least in part'
+        WHEN NEW.status = 'expired' AND OLD.expires_at > now() THEN 'its time is not over'
+    END;
+    IF lacks IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH111',
+            MESSAGE = format('order %s cannot become %s: %s', OLD.order_id, NEW.status, lacks),
+            HINT = 'Confirmed: authorized or captured in full, or free. Expired: past expires_at, and nothing authorized.',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
+    END IF;
     RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION shop.check_order_transition() IS 'Trigger: an order moves only as order_transitions lists.';
+COMMENT ON FUNCTION shop.check_order_transition() IS
+    'Trigger: an order moves only as order_transitions lists, is confirmed when paid for and expires when it is not.';
 
 CREATE FUNCTION shop.write_order_history() RETURNS trigger
 LANGUAGE plpgsql
@@ -730,13 +768,16 @@ DECLARE
 BEGIN
     -- An order takes its coupon with it when it is placed, never later: the discount in its header says which it was.
     IF NOT EXISTS (
-        SELECT FROM shop.orders
-        WHERE order_id = NEW.order_id AND discount_minor = NEW.discount_minor AND status = 'pending'
+        SELECT FROM shop.orders AS header
+        JOIN shop.coupons AS coupon ON coupon.coupon_id = NEW.coupon_id
+        WHERE header.order_id = NEW.order_id AND header.discount_minor = NEW.discount_minor AND header.status = 'pending'
+          AND coalesce(coupon.currency = header.currency, true)
     ) THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH104',
-            MESSAGE = format('order %s was not placed with a discount of %s', NEW.order_id, NEW.discount_minor),
-            HINT = 'Insert the redemption with its order; both tell the same discount.',
+            MESSAGE = format('order %s was not placed with a discount of %s by coupon %s', NEW.order_id,
+                NEW.discount_minor, NEW.coupon_id),
+            HINT = 'Insert the redemption with its order; discount and currency are those of both.',
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
     END IF;
 
@@ -771,11 +812,19 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
 BEGIN
+    PERFORM FROM shop.orders WHERE order_id = NEW.order_id AND status IN ('cancelled', 'expired');
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH111',
+            MESSAGE = format('order %s still has the discount of its coupon', NEW.order_id),
+            HINT = 'A coupon is given back when its order was cancelled or expired.',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
+    END IF;
     UPDATE shop.coupons SET times_used = times_used - 1 WHERE coupon_id = NEW.coupon_id;
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION shop.uncount_redemption() IS 'Trigger: a released redemption no longer counts.';
+COMMENT ON FUNCTION shop.uncount_redemption() IS 'Trigger: a redemption is released with its order, and no longer counts.';
 
 CREATE TRIGGER coupon_redemptions_count
     AFTER INSERT ON shop.coupon_redemptions
@@ -784,6 +833,51 @@ CREATE TRIGGER coupon_redemptions_uncount
     AFTER UPDATE OF released_at ON shop.coupon_redemptions
     FOR EACH ROW WHEN (OLD.released_at IS NULL AND NEW.released_at IS NOT NULL)
     EXECUTE FUNCTION shop.uncount_redemption();
+
+-- A limit that is lowered below what customers have used already would be broken from the start.
+CREATE FUNCTION shop.check_customer_limit() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+DECLARE
+    most bigint;
+BEGIN
+    SELECT max(uses) INTO most FROM shop.coupon_uses_by_customer(NEW.coupon_id);
+    IF most > NEW.per_customer_limit THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH112',
+            MESSAGE = format('a customer has used coupon %s %s times already', NEW.coupon_id, most),
+            HINT = 'Switch the coupon off (is_active) and issue another.',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION shop.check_customer_limit() IS 'Trigger: a limit per customer is not lowered below what was used.';
+
+-- By account and by e-mail address, since the same person may order with and without logging in.
+CREATE FUNCTION shop.coupon_uses_by_customer(wanted_coupon_id bigint)
+RETURNS TABLE (uses bigint)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+    SELECT count(*)
+    FROM shop.coupon_redemptions
+    JOIN shop.orders USING (order_id)
+    WHERE coupon_id = wanted_coupon_id AND released_at IS NULL
+    GROUP BY contact_email_normalized
+    UNION ALL
+    SELECT count(*)
+    FROM shop.coupon_redemptions
+    JOIN shop.orders USING (order_id)
+    WHERE coupon_id = wanted_coupon_id AND released_at IS NULL AND customer_id IS NOT NULL
+    GROUP BY customer_id
+$$;
+COMMENT ON FUNCTION shop.coupon_uses_by_customer(bigint) IS 'How often each customer, and each e-mail address, used a coupon.';
+
+CREATE TRIGGER coupons_customer_limit_covers_uses
+    BEFORE UPDATE OF per_customer_limit ON shop.coupons
+    FOR EACH ROW EXECUTE FUNCTION shop.check_customer_limit();
 
 CREATE FUNCTION shop.invariant_coupon_uses_equal_redemptions()
 RETURNS TABLE (examined bigint, violations bigint, example text)
@@ -811,21 +905,9 @@ SET search_path = pg_catalog, shop, pg_temp
 AS $$
     SELECT count(*), count(*) FILTER (WHERE uses > per_customer_limit),
            min(format('coupon %s used %s times by one customer', code, uses)) FILTER (WHERE uses > per_customer_limit)
-    FROM (
-        SELECT code, per_customer_limit, count(*) AS uses
-        FROM shop.coupon_redemptions
-        JOIN shop.coupons USING (coupon_id)
-        JOIN shop.orders USING (order_id)
-        WHERE released_at IS NULL AND per_customer_limit IS NOT NULL
-        GROUP BY code, per_customer_limit, contact_email_normalized
-        UNION ALL
-        SELECT code, per_customer_limit, count(*)
-        FROM shop.coupon_redemptions
-        JOIN shop.coupons USING (coupon_id)
-        JOIN shop.orders USING (order_id)
-        WHERE released_at IS NULL AND per_customer_limit IS NOT NULL AND customer_id IS NOT NULL
-        GROUP BY code, per_customer_limit, customer_id
-    ) AS used
+    FROM shop.coupons
+    CROSS JOIN LATERAL shop.coupon_uses_by_customer(coupon_id)
+    WHERE per_customer_limit IS NOT NULL
 $$;
 COMMENT ON FUNCTION shop.invariant_coupons_keep_customer_limit() IS
     'No customer, and no e-mail address, used a coupon more often than its limit per customer.';
@@ -842,6 +924,23 @@ INSERT INTO shop.pii_columns (table_name, column_name, erase, reason) VALUES
     ('order_addresses', 'city', 'after_retention', 'As recipient.'),
     ('order_addresses', 'postal_code', 'after_retention', 'As recipient.'),
     ('order_addresses', 'phone', 'after_retention', 'As recipient.');
+
+CREATE FUNCTION shop.invariant_coupons_are_released_with_orders()
+RETURNS TABLE (examined bigint, violations bigint, example text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+    SELECT count(*), count(*) FILTER (WHERE wrong), min(format('order %s', order_id)) FILTER (WHERE wrong)
+    FROM (
+        SELECT order_id, released_at IS NOT NULL AND header.status NOT IN ('cancelled', 'expired')
+               OR coupon.currency <> header.currency AS wrong
+        FROM shop.coupon_redemptions
+        JOIN shop.orders AS header USING (order_id)
+        JOIN shop.coupons AS coupon USING (coupon_id)
+    ) AS checked
+$$;
+COMMENT ON FUNCTION shop.invariant_coupons_are_released_with_orders() IS
+    'A use of a coupon is given back only with its order, and is in the coupon''s currency if it has one.';
 
 -- Why these foreign keys have no index of their own --------------------------------------------------------------------
 
@@ -863,6 +962,11 @@ COMMENT ON CONSTRAINT fk_coupon_redemptions_order_id_currency ON shop.coupon_red
     'No index: the primary key begins with order_id, which is all a check needs.';
 COMMENT ON CONSTRAINT fk_stock_movements_order_id_line_number ON shop.stock_movements IS
     'No index: order lines are never deleted or renumbered, and no hot read starts from one.';
+
+COMMENT ON TYPE shop.order_status IS 'Life of an order; order_transitions lists the legal moves.';
+COMMENT ON TYPE shop.order_payment_status IS 'How far an order is paid; generated.';
+COMMENT ON TYPE shop.order_fulfilment_status IS 'How far an order is delivered; generated.';
+COMMENT ON TYPE shop.address_kind IS 'What an address of an order is for.';
 
 CALL shop.refuse_truncate_of('orders', 'order_items', 'order_addresses', 'order_allocations', 'order_transitions',
     'coupon_redemptions');

@@ -143,6 +143,20 @@ def upgrade() -> None:
             comment="Refunds for it that are pending or succeeded. Kept by trigger.",
         ),
         sa.Column(
+            "item_count",
+            sa.SmallInteger(),
+            server_default=sa.text("0"),
+            nullable=False,
+            comment="Items announced. Kept by trigger.",
+        ),
+        sa.Column(
+            "received_count",
+            sa.SmallInteger(),
+            server_default=sa.text("0"),
+            nullable=False,
+            comment="Items received. Kept by trigger.",
+        ),
+        sa.Column(
             "requested_at",
             sa.TIMESTAMP(timezone=True),
             server_default=sa.text("now()"),
@@ -161,7 +175,14 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "char_length(reason) BETWEEN 1 AND 500 AND btrim(reason) <> ''", name=op.f("ck_returns_reason_length")
         ),
+        sa.CheckConstraint(
+            "status <> 'cancelled' OR received_count = 0", name=op.f("ck_returns_cancelled_is_unreceived")
+        ),
+        sa.CheckConstraint(
+            "status <> 'received' OR received_count = item_count", name=op.f("ck_returns_received_is_complete")
+        ),
         sa.CheckConstraint("received_at >= requested_at", name=op.f("ck_returns_received_after_requested")),
+        sa.CheckConstraint("received_count BETWEEN 0 AND item_count", name=op.f("ck_returns_received_within_items")),
         sa.CheckConstraint(
             "refund_requested_minor BETWEEN 0 AND refundable_minor", name=op.f("ck_returns_refunds_within_refundable")
         ),
@@ -174,6 +195,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("order_id", "return_id", name=op.f("uq_returns_order_id_return_id")),
         schema="shop",
         comment="Returns. What may be refunded for one is the value of the units received.",
+        postgresql_with={"fillfactor": "80"},
     )
     op.create_table(
         "return_items",

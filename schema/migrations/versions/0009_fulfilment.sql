@@ -6,6 +6,10 @@ CREATE TRIGGER shipments_facts_are_immutable
     BEFORE UPDATE OF shipment_id, order_id, warehouse_id, carrier, line_count, shipped_at ON shop.shipments
     FOR EACH STATEMENT
     EXECUTE FUNCTION shop.refuse('SH102', 'a shipment that left does not change', 'Record a return.');
+CREATE TRIGGER shipments_leave_now
+    BEFORE INSERT ON shop.shipments
+    FOR EACH ROW WHEN (NEW.shipped_at IS DISTINCT FROM now())
+    EXECUTE FUNCTION shop.refuse('SH103', 'the moment of a shipment is the server''s', 'Leave shipped_at out.');
 CREATE TRIGGER shipments_delivery_is_final
     BEFORE UPDATE OF delivered_at ON shop.shipments
     FOR EACH ROW WHEN (OLD.delivered_at IS NOT NULL AND NEW.delivered_at IS DISTINCT FROM OLD.delivered_at)
@@ -19,7 +23,8 @@ CREATE TRIGGER shipment_items_are_append_only
     FOR EACH STATEMENT
     EXECUTE FUNCTION shop.refuse('SH101', 'what was shipped stays shipped', 'Record a return.');
 
--- Order before stock: the header's CHECKs (confirmed, not more than ordered) speak before any stock is touched.
+-- Allocation, line and order before stock, as when stock is released: two of these cannot deadlock, and the CHECKs of the
+-- header (confirmed, not more than ordered) speak before any stock is touched.
 CREATE FUNCTION shop.ship_items() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
@@ -40,13 +45,6 @@ BEGIN
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
     END IF;
 
-    UPDATE shop.order_items AS line
-    SET shipped_quantity = line.shipped_quantity + change.quantity
-    FROM (
-        SELECT order_id, line_number, sum(quantity)::integer AS quantity FROM added GROUP BY order_id, line_number
-    ) AS change
-    WHERE (line.order_id, line.line_number) = (change.order_id, change.line_number);
-
     UPDATE shop.order_allocations AS allocation
     SET shipped_quantity = allocation.shipped_quantity + change.quantity
     FROM (
@@ -55,6 +53,13 @@ BEGIN
     ) AS change
     WHERE (allocation.order_id, allocation.line_number, allocation.warehouse_id, allocation.slot)
         = (change.order_id, change.line_number, change.warehouse_id, change.slot);
+
+    UPDATE shop.order_items AS line
+    SET shipped_quantity = line.shipped_quantity + change.quantity
+    FROM (
+        SELECT order_id, line_number, sum(quantity)::integer AS quantity FROM added GROUP BY order_id, line_number
+    ) AS change
+    WHERE (line.order_id, line.line_number) = (change.order_id, change.line_number);
 
     INSERT INTO shop.stock_movements
         (variant_id, warehouse_id, slot, kind, on_hand_delta, reserved_delta, order_id, line_number)
@@ -134,73 +139,84 @@ COMMENT ON FUNCTION shop.invariant_shipped_quantities_equal_items() IS
 
 CREATE TRIGGER returns_start_at_rest
     BEFORE INSERT ON shop.returns
-    FOR EACH ROW WHEN (NEW.status <> 'requested' OR NEW.refundable_minor <> 0 OR NEW.refund_requested_minor <> 0)
-    EXECUTE FUNCTION shop.refuse('SH103', 'a return starts requested, with nothing received', 'Leave status and sums out.');
+    FOR EACH ROW WHEN (
+        NEW.status <> 'requested'
+        OR (NEW.refundable_minor, NEW.refund_requested_minor, NEW.item_count, NEW.received_count) <> (0, 0, 0, 0))
+    EXECUTE FUNCTION shop.refuse('SH103', 'a return starts requested, with nothing received',
+        'Leave status, sums and counts out.');
 CREATE TRIGGER returns_facts_are_immutable
     BEFORE UPDATE OF return_id, order_id, reason, requested_at ON shop.returns
     FOR EACH STATEMENT
     EXECUTE FUNCTION shop.refuse('SH102', 'what a return was announced for does not change', 'Announce another return.');
 CREATE TRIGGER returns_sums_are_kept
-    BEFORE UPDATE OF refundable_minor, refund_requested_minor ON shop.returns
+    BEFORE UPDATE OF refundable_minor, refund_requested_minor, item_count, received_count ON shop.returns
     FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse_direct_write('Record receipts in return_items, and insert refunds.');
+CREATE TRIGGER returns_end_once
+    BEFORE UPDATE OF status, received_at ON shop.returns
+    FOR EACH ROW WHEN (
+        OLD.status <> 'requested' AND (OLD.status, OLD.received_at) IS DISTINCT FROM (NEW.status, NEW.received_at))
+    EXECUTE FUNCTION shop.refuse('SH105', 'a return is received or cancelled once', 'Announce another return.');
 CREATE TRIGGER returns_are_kept
     BEFORE DELETE ON shop.returns
     FOR EACH STATEMENT
     EXECUTE FUNCTION shop.refuse('SH101', 'returns are kept', 'Set the status to cancelled.');
 
-CREATE FUNCTION shop.check_return_move() RETURNS trigger
+-- Items are counted on the header, whose CHECKs tie its status to them. The header is really changed, so that a
+-- transaction that read it before fails instead of going by what it saw.
+CREATE FUNCTION shop.count_return_items() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
+DECLARE
+    announced integer := CASE TG_OP WHEN 'INSERT' THEN 1 ELSE 0 END;
 BEGIN
-    IF OLD.status <> 'requested' THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'SH105',
-            MESSAGE = format('return %s is %s and cannot become %s', OLD.return_id, OLD.status, NEW.status),
-            HINT = 'A requested return is received or cancelled, once.',
-            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
-    END IF;
-    IF EXISTS (
-        SELECT FROM shop.return_items AS item
-        WHERE item.return_id = NEW.return_id AND (item.received_at IS NULL) = (NEW.status = 'received')
-    ) THEN
+    UPDATE shop.returns AS header
+    SET item_count = header.item_count + announced,
+        received_count = header.received_count + 1 - announced
+    WHERE header.return_id = NEW.return_id AND header.status = 'requested';
+    IF NOT FOUND THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH111',
-            MESSAGE = format('return %s cannot become %s: check what was received of its items', OLD.return_id, NEW.status),
-            HINT = 'Received: every item has received_at. Cancelled: none has.',
-            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
-    END IF;
-    RETURN NEW;
-END
-$$;
-COMMENT ON FUNCTION shop.check_return_move() IS 'Trigger: a return ends once, in step with its items.';
-
-CREATE TRIGGER returns_move_legally
-    BEFORE UPDATE OF status ON shop.returns
-    FOR EACH ROW WHEN (OLD.status <> NEW.status)
-    EXECUTE FUNCTION shop.check_return_move();
-
-CREATE FUNCTION shop.check_new_return_items() RETURNS trigger
-LANGUAGE plpgsql
-SET search_path = pg_catalog, shop, pg_temp
-AS $$
-BEGIN
-    PERFORM FROM shop.returns WHERE return_id = NEW.return_id AND status = 'requested' FOR NO KEY UPDATE;
-    IF NOT FOUND AND EXISTS (SELECT FROM shop.returns WHERE return_id = NEW.return_id) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'SH111',
-            MESSAGE = format('return %s takes no more items', NEW.return_id),
+            MESSAGE = format('return %s is no longer open', NEW.return_id),
             HINT = 'Announce another return.',
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
     END IF;
-    RETURN NEW;
+    RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION shop.check_new_return_items() IS 'Trigger: items are announced only while the return is requested.';
+COMMENT ON FUNCTION shop.count_return_items() IS
+    'Trigger: items are announced and received only while the return is requested, and count on it.';
 
-CREATE TRIGGER return_items_are_announced_in_time
-    BEFORE INSERT ON shop.return_items
-    FOR EACH ROW EXECUTE FUNCTION shop.check_new_return_items();
+CREATE TRIGGER return_items_count_announced
+    AFTER INSERT ON shop.return_items
+    FOR EACH ROW EXECUTE FUNCTION shop.count_return_items();
+CREATE TRIGGER return_items_count_received
+    AFTER UPDATE OF received_at ON shop.return_items
+    FOR EACH ROW WHEN (OLD.received_at IS NULL AND NEW.received_at IS NOT NULL)
+    EXECUTE FUNCTION shop.count_return_items();
+
+CREATE FUNCTION shop.require_whole_return() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+BEGIN
+    IF (SELECT item_count FROM shop.returns WHERE return_id = NEW.return_id) = 0 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH104',
+            MESSAGE = format('return %s lacks its items', NEW.return_id),
+            HINT = 'Insert header and items in one transaction.',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION shop.require_whole_return() IS 'Trigger, deferred: no return is committed without items.';
+
+CREATE CONSTRAINT TRIGGER returns_are_whole
+    AFTER INSERT ON shop.returns
+    DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION shop.require_whole_return();
+
 CREATE TRIGGER return_items_start_unreceived
     BEFORE INSERT ON shop.return_items
     FOR EACH ROW WHEN (NEW.received_at IS NOT NULL)
@@ -346,10 +362,8 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
     WITH by_return AS (
-        SELECT return_id, header.order_id, header.status, header.refundable_minor,
-               coalesce(bool_and(item.received_at IS NOT NULL), true) AS all_received,
-               coalesce(bool_or(item.received_at IS NOT NULL), false) AS any_received,
-               count(item.line_number) AS items
+        SELECT return_id, header.order_id, header.status, header.refundable_minor, header.item_count,
+               header.received_count, count(item.line_number) AS items, count(item.received_at) AS received
         FROM shop.returns AS header
         LEFT JOIN shop.return_items AS item USING (return_id)
         GROUP BY return_id
@@ -362,8 +376,7 @@ AS $$
     ), checked AS (
         SELECT by_return.return_id,
                items = 0
-               OR (status = 'received' AND NOT all_received)
-               OR (status = 'cancelled' AND any_received)
+               OR (item_count, received_count) <> (items, received)
                OR sum(refundable_minor) OVER (PARTITION BY order_id) <> coalesce(by_order.value, 0) AS wrong
         FROM by_return
         LEFT JOIN by_order USING (order_id)
@@ -372,11 +385,13 @@ AS $$
     FROM checked
 $$;
 COMMENT ON FUNCTION shop.invariant_returns_follow_their_items() IS
-    'A return has items, is received when they all are, and may be refunded for the value received.';
+    'A return has items, counts what was announced and received, and may be refunded for the value received.';
 
 -- Why these foreign keys have no index of their own --------------------------------------------------------------------
 
 COMMENT ON CONSTRAINT fk_shipment_items_shipment_id_order_id_warehouse_id ON shop.shipment_items IS
     'No index: the primary key begins with shipment_id, which is all a check needs.';
+
+COMMENT ON TYPE shop.return_status IS 'Life of a return: requested, then received or cancelled.';
 
 CALL shop.refuse_truncate_of('shipments', 'returns', 'return_items');

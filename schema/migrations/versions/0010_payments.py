@@ -19,7 +19,7 @@ def upgrade() -> None:
         "CREATE TYPE shop.payment_event_kind AS ENUM ('authorized', 'captured', 'voided', 'failed', 'refunded', 'dispute_opened', 'dispute_won', 'dispute_lost')"
     )
     op.execute(
-        "CREATE TYPE shop.payment_exception_kind AS ENUM ('unknown_payment', 'other_currency', 'over_capture', 'over_refund', 'after_end', 'over_payment', 'dispute')"
+        "CREATE TYPE shop.payment_exception_kind AS ENUM ('unknown_payment', 'other_currency', 'over_capture', 'over_refund', 'after_end', 'over_payment', 'authorization_lost', 'dispute')"
     )
     op.execute("CREATE TYPE shop.refund_state AS ENUM ('pending', 'succeeded', 'failed')")
     op.create_table(
@@ -51,7 +51,7 @@ def upgrade() -> None:
             sa.BigInteger(),
             server_default=sa.text("0"),
             nullable=False,
-            comment="The greater of authorized and captured, by its events. Kept by trigger.",
+            comment="The greater of authorized and captured; once closed, what was captured. Kept by trigger.",
         ),
         sa.Column(
             "captured_minor",
@@ -105,6 +105,7 @@ def upgrade() -> None:
             name=op.f("ck_payments_provider_reference_length"),
         ),
         sa.CheckConstraint("provider ~ '^[a-z][a-z0-9_]{1,29}$'", name=op.f("ck_payments_provider_format")),
+        sa.CheckConstraint("amount_minor <= 1000000000000", name=op.f("ck_payments_amount_minor_limit")),
         sa.CheckConstraint("amount_minor > 0", name=op.f("ck_payments_amount_minor_positive")),
         sa.CheckConstraint(
             "authorized_minor BETWEEN 0 AND amount_minor", name=op.f("ck_payments_authorized_within_amount")
@@ -131,6 +132,7 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "payment_id", "order_id", "currency", name=op.f("uq_payments_payment_id_order_id_currency")
         ),
+        sa.UniqueConstraint("payment_id", "provider", name=op.f("uq_payments_payment_id_provider")),
         sa.UniqueConstraint("provider", "provider_reference", name=op.f("uq_payments_provider_provider_reference")),
         schema="shop",
         comment="Payment attempts. The row is written before the provider is called; its key is the idempotency key.",
@@ -198,13 +200,17 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("jsonb_typeof(payload) = 'object'", name=op.f("ck_payment_events_payload_is_object")),
         sa.CheckConstraint("provider ~ '^[a-z][a-z0-9_]{1,29}$'", name=op.f("ck_payment_events_provider_format")),
+        sa.CheckConstraint("amount_minor <= 1000000000000", name=op.f("ck_payment_events_amount_minor_limit")),
         sa.CheckConstraint("amount_minor >= 0", name=op.f("ck_payment_events_amount_minor_not_negative")),
         sa.CheckConstraint("pg_column_size(payload) <= 8192", name=op.f("ck_payment_events_payload_limit")),
         sa.ForeignKeyConstraint(
             ["currency"], ["shop.currencies.code"], name=op.f("fk_payment_events_currency"), ondelete="RESTRICT"
         ),
         sa.ForeignKeyConstraint(
-            ["payment_id"], ["shop.payments.payment_id"], name=op.f("fk_payment_events_payment_id"), ondelete="RESTRICT"
+            ["payment_id", "provider"],
+            ["shop.payments.payment_id", "shop.payments.provider"],
+            name=op.f("fk_payment_events_payment_id_provider"),
+            ondelete="RESTRICT",
         ),
         sa.PrimaryKeyConstraint("payment_event_id", name=op.f("pk_payment_events")),
         sa.UniqueConstraint("provider", "provider_event_id", name=op.f("uq_payment_events_provider_provider_event_id")),
@@ -214,7 +220,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_payment_events_payment_id",
         "payment_events",
-        ["payment_id"],
+        ["payment_id", "provider"],
         unique=False,
         schema="shop",
         postgresql_where=sa.text("payment_id IS NOT NULL"),
@@ -357,7 +363,7 @@ def upgrade() -> None:
             ondelete="RESTRICT",
         ),
         sa.PrimaryKeyConstraint("refund_id", name=op.f("pk_refunds")),
-        sa.UniqueConstraint("refund_id", "currency", name=op.f("uq_refunds_refund_id_currency")),
+        sa.UniqueConstraint("refund_id", "order_id", "currency", name=op.f("uq_refunds_refund_id_order_id_currency")),
         schema="shop",
         comment="Refunds. Pending and succeeded ones together never exceed what was captured.",
     )

@@ -30,15 +30,28 @@ CREATE FUNCTION shop.count_payment_on_order() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
+DECLARE
+    ended text;
 BEGIN
     UPDATE shop.orders AS header
     SET intended_minor = header.intended_minor + change.intended
     FROM (SELECT order_id, sum(amount_minor)::bigint AS intended FROM added GROUP BY order_id) AS change
     WHERE header.order_id = change.order_id;
+
+    SELECT min(format('order %s is %s', order_id, status)) INTO ended
+    FROM shop.orders
+    WHERE order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added)) AND status NOT IN ('pending', 'confirmed');
+    IF ended IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH111',
+            MESSAGE = format('%s: nothing is to be paid', ended),
+            HINT = 'Place another order.',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
+    END IF;
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION shop.count_payment_on_order() IS 'Trigger: a new payment counts as intended on its order.';
+COMMENT ON FUNCTION shop.count_payment_on_order() IS 'Trigger: a payment is started for an order that is not over, and counts as intended on it.';
 
 CREATE FUNCTION shop.count_payment_change_on_order() RETURNS trigger
 LANGUAGE plpgsql
@@ -107,8 +120,15 @@ CREATE TRIGGER payment_events_are_append_only
     FOR EACH STATEMENT
     EXECUTE FUNCTION shop.refuse('SH101', 'payment events are append-only', 'Record what happened next as another event.');
 
--- What a payment's events add up to. Captures can arrive before their authorization, which they imply; sums beyond the
--- payment's amount, or refunds beyond what was captured, are kept out of the totals and listed as exceptions.
+CREATE TRIGGER payment_events_arrive_now
+    BEFORE INSERT ON shop.payment_events
+    FOR EACH ROW WHEN (NEW.received_at IS DISTINCT FROM now())
+    EXECUTE FUNCTION shop.refuse('SH103', 'the moment of arrival is the server''s',
+        'Leave received_at out; occurred_at is the provider''s.');
+
+-- What a payment's events add up to. Captures can arrive before their authorization, which they imply. Once voided or
+-- failed, only what was captured still stands. Sums beyond the payment's amount, or refunds beyond what was captured, are
+-- kept out of the totals and listed as exceptions.
 CREATE FUNCTION shop.fold_payment_events(
     wanted_payment_id uuid,
     OUT authorized bigint, OUT captured bigint, OUT refunded bigint,
@@ -116,14 +136,15 @@ CREATE FUNCTION shop.fold_payment_events(
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
-    SELECT least(greatest(authorized, captured), amount_minor),
+    SELECT CASE WHEN closed_at IS NULL THEN least(greatest(authorized, captured), amount_minor)
+                ELSE least(captured, amount_minor) END,
            least(captured, amount_minor),
            least(refunded, captured, amount_minor),
            greatest(captured - amount_minor, 0),
            greatest(refunded - least(captured, amount_minor), 0),
-           greatest(closed_at, created_at)
+           closed_at
     FROM (
-        SELECT payment.amount_minor, payment.created_at,
+        SELECT payment.amount_minor,
                coalesce(sum(event.amount_minor) FILTER (WHERE event.kind = 'authorized'), 0)::bigint AS authorized,
                coalesce(sum(event.amount_minor) FILTER (WHERE event.kind = 'captured'), 0)::bigint AS captured,
                coalesce(sum(event.amount_minor) FILTER (WHERE event.kind = 'refunded'), 0)::bigint AS refunded,
@@ -137,29 +158,38 @@ AS $$
 $$;
 COMMENT ON FUNCTION shop.fold_payment_events(uuid) IS 'Totals of a payment by the set of its events.';
 
--- Opens, grows or settles the one open exception of a kind that a payment can have.
+-- Opens, grows or settles the one open exception of a kind that a payment can have; for over_payment, that its order can
+-- have, since which of several payments was the one too many depends on the order in which events arrive.
 CREATE FUNCTION shop.keep_payment_exception(
-    event_id bigint, wanted_payment_id uuid, event_currency text, wanted_kind text, excess bigint)
+    event_id bigint, event_payment_id uuid, event_currency text, wanted_kind text, excess bigint)
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
+DECLARE
+    payment_ids uuid[] := CASE wanted_kind
+        WHEN 'over_payment' THEN ARRAY(
+            SELECT sibling.payment_id FROM shop.payments AS sibling
+            JOIN shop.payments AS payment USING (order_id)
+            WHERE payment.payment_id = event_payment_id)
+        ELSE ARRAY[event_payment_id]
+    END;
 BEGIN
     UPDATE shop.payment_exceptions AS e
     SET amount_minor = CASE WHEN excess > 0 THEN excess ELSE e.amount_minor END,
         resolved_at = CASE WHEN excess > 0 THEN NULL ELSE greatest(now(), e.raised_at) END,
         resolution = CASE WHEN excess > 0 THEN NULL ELSE 'Settled by a later event.' END,
         resolved_by = CASE WHEN excess > 0 THEN NULL ELSE 'system' END
-    WHERE e.payment_id = wanted_payment_id AND e.kind = wanted_kind::shop.payment_exception_kind
+    WHERE e.payment_id = ANY (payment_ids) AND e.kind = wanted_kind::shop.payment_exception_kind
       AND e.resolved_at IS NULL;
     IF NOT FOUND AND excess > 0 AND NOT EXISTS (
         -- What somebody settled stays settled until more comes in.
         SELECT FROM shop.payment_exceptions AS e
-        WHERE e.payment_id = wanted_payment_id AND e.kind = wanted_kind::shop.payment_exception_kind
+        WHERE e.payment_id = ANY (payment_ids) AND e.kind = wanted_kind::shop.payment_exception_kind
           AND e.amount_minor >= excess AND e.resolved_by <> 'system'
     ) THEN
         INSERT INTO shop.payment_exceptions (payment_event_id, payment_id, kind, amount_minor, currency)
-        VALUES (event_id, wanted_payment_id, wanted_kind::shop.payment_exception_kind, excess, event_currency);
+        VALUES (event_id, event_payment_id, wanted_kind::shop.payment_exception_kind, excess, event_currency);
     END IF;
 END
 $$;
@@ -203,12 +233,18 @@ BEGIN
     WHERE p.payment_id = NEW.payment_id;
 
     PERFORM shop.keep_payment_exception(NEW.payment_event_id, NEW.payment_id, NEW.currency, excess.kind, excess.minor)
-    FROM (VALUES ('over_capture', totals.over_captured), ('over_refund', totals.over_refunded)) AS excess (kind, minor);
-    -- Several payments, each within its amount, can still be more than the order costs.
-    PERFORM shop.keep_payment_exception(
-        NEW.payment_event_id, NEW.payment_id, NEW.currency, 'over_payment', o.captured_minor - o.total_minor)
     FROM shop.orders AS o
-    WHERE o.order_id = header.order_id AND o.captured_minor > o.total_minor AND NEW.kind = 'captured';
+    CROSS JOIN LATERAL (VALUES
+        ('over_capture', totals.over_captured),
+        ('over_refund', totals.over_refunded),
+        -- Several payments, each within its amount, can still be more than the order costs.
+        ('over_payment', greatest(o.captured_minor - o.total_minor, 0)),
+        -- The order was confirmed by money that is no longer promised.
+        ('authorization_lost', CASE
+            WHEN o.status IN ('confirmed', 'completed') AND totals.closed_at IS NOT NULL
+            THEN greatest(o.total_minor - o.cancelled_minor - o.authorized_minor, 0) ELSE 0 END)
+    ) AS excess (kind, minor)
+    WHERE o.order_id = header.order_id;
     RETURN NULL;
 END
 $$;
@@ -228,7 +264,9 @@ AS $$
     FROM (
         SELECT payment_id,
                (payment.authorized_minor, payment.captured_minor, payment.refunded_minor)
-               <> (least(greatest(coalesce(event.authorized, 0), coalesce(event.captured, 0)), payment.amount_minor),
+               <> (CASE WHEN coalesce(event.closed, false) THEN least(coalesce(event.captured, 0), payment.amount_minor)
+                   ELSE least(greatest(coalesce(event.authorized, 0), coalesce(event.captured, 0)), payment.amount_minor)
+                   END,
                    least(coalesce(event.captured, 0), payment.amount_minor),
                    least(coalesce(event.refunded, 0), coalesce(event.captured, 0), payment.amount_minor))
                OR (payment.closed_at IS NULL) = coalesce(event.closed, false) AS wrong
@@ -287,11 +325,20 @@ AS $$
                    WHERE payment.order_id = header.order_id AND e.kind = 'over_payment')
         FROM shop.orders AS header
         WHERE header.captured_minor > header.total_minor
+        UNION ALL
+        SELECT format('order %s', order_id),
+               EXISTS (
+                   SELECT FROM shop.payment_exceptions AS e
+                   JOIN shop.payments AS payment USING (payment_id)
+                   WHERE payment.order_id = header.order_id AND e.kind IN ('authorization_lost', 'after_end'))
+        FROM shop.orders AS header
+        WHERE status IN ('confirmed', 'completed') AND authorized_minor < total_minor - cancelled_minor
+           OR status = 'expired' AND authorized_minor > 0
     )
     SELECT count(*), count(*) FILTER (WHERE NOT listed), min(what) FILTER (WHERE NOT listed) FROM exceptional
 $$;
 COMMENT ON FUNCTION shop.invariant_exceptional_events_are_listed() IS
-    'Money that moved against a rule is in payment_exceptions: none is lost.';
+    'Money that moved against a rule, or was taken back after it was relied on, is in payment_exceptions: none is lost.';
 
 CREATE TRIGGER payment_exceptions_are_raised_by_events
     BEFORE INSERT ON shop.payment_exceptions
@@ -328,6 +375,12 @@ CREATE TRIGGER refunds_settle_once
     BEFORE UPDATE OF state ON shop.refunds
     FOR EACH ROW WHEN (OLD.state <> 'pending' AND NEW.state <> OLD.state)
     EXECUTE FUNCTION shop.refuse('SH105', 'a refund is settled once', 'Request another refund.');
+CREATE TRIGGER refunds_settlement_is_final
+    BEFORE UPDATE OF settled_at, provider_reference ON shop.refunds
+    FOR EACH ROW WHEN (
+        OLD.settled_at IS NOT NULL AND NEW.settled_at IS DISTINCT FROM OLD.settled_at
+        OR OLD.provider_reference IS NOT NULL AND NEW.provider_reference IS DISTINCT FROM OLD.provider_reference)
+    EXECUTE FUNCTION shop.refuse('SH102', 'settlement and reference of a refund are set once', 'Request another refund.');
 CREATE TRIGGER refunds_are_kept
     BEFORE DELETE ON shop.refunds
     FOR EACH STATEMENT
@@ -340,10 +393,10 @@ AS $$
 DECLARE
     amount bigint := CASE TG_OP WHEN 'INSERT' THEN NEW.amount_minor ELSE -NEW.amount_minor END;
 BEGIN
-    UPDATE shop.payments SET refund_requested_minor = refund_requested_minor + amount
-    WHERE payment_id = NEW.payment_id;
     UPDATE shop.returns SET refund_requested_minor = refund_requested_minor + amount
     WHERE return_id = NEW.return_id;
+    UPDATE shop.payments SET refund_requested_minor = refund_requested_minor + amount
+    WHERE payment_id = NEW.payment_id;
     RETURN NULL;
 END
 $$;
@@ -388,5 +441,10 @@ COMMENT ON CONSTRAINT fk_payment_events_currency ON shop.payment_events IS
     'No index: currencies are never deleted or renumbered, and no hot read starts from one.';
 COMMENT ON CONSTRAINT fk_payment_exceptions_currency ON shop.payment_exceptions IS
     'No index: currencies are never deleted or renumbered, and no hot read starts from one.';
+
+COMMENT ON TYPE shop.payment_state IS 'How far a payment has come; generated.';
+COMMENT ON TYPE shop.payment_event_kind IS 'What a provider says happened.';
+COMMENT ON TYPE shop.payment_exception_kind IS 'Which rule an event broke.';
+COMMENT ON TYPE shop.refund_state IS 'Life of a refund: pending, then succeeded or failed.';
 
 CALL shop.refuse_truncate_of('payments', 'payment_exceptions', 'refunds');

@@ -66,7 +66,10 @@ def upgrade() -> None:
             ["currency"], ["shop.currencies.code"], name=op.f("fk_journals_currency"), ondelete="RESTRICT"
         ),
         sa.ForeignKeyConstraint(
-            ["order_id"], ["shop.orders.order_id"], name=op.f("fk_journals_order_id"), ondelete="RESTRICT"
+            ["order_id", "currency"],
+            ["shop.orders.order_id", "shop.orders.currency"],
+            name=op.f("fk_journals_order_id_currency"),
+            ondelete="RESTRICT",
         ),
         sa.ForeignKeyConstraint(
             ["payment_event_id"],
@@ -79,7 +82,7 @@ def upgrade() -> None:
         schema="shop",
         comment="Journal entries (double entry), one per money event. Append-only; lines arrive in one statement.",
     )
-    op.create_index("ix_journals_order_id", "journals", ["order_id"], unique=False, schema="shop")
+    op.create_index("ix_journals_order_id", "journals", ["order_id", "currency"], unique=False, schema="shop")
     op.create_index(
         "uq_journals_payment_event_id",
         "journals",
@@ -194,7 +197,7 @@ def upgrade() -> None:
             "char_length(buyer_tax_number) BETWEEN 1 AND 40 AND btrim(buyer_tax_number) <> ''",
             name=op.f("ck_invoices_buyer_tax_number_length"),
         ),
-        sa.CheckConstraint("series LIKE 'INV-%%'", name=op.f("ck_invoices_series_is_for_invoices")),
+        sa.CheckConstraint("starts_with(series, 'INV-')", name=op.f("ck_invoices_series_is_for_invoices")),
         sa.CheckConstraint("credited_minor BETWEEN 0 AND total_minor", name=op.f("ck_invoices_credited_within_total")),
         sa.CheckConstraint("number > 0", name=op.f("ck_invoices_number_positive")),
         sa.CheckConstraint("tax_minor BETWEEN 0 AND total_minor", name=op.f("ck_invoices_tax_within_total")),
@@ -209,11 +212,14 @@ def upgrade() -> None:
             ["series"], ["shop.document_series.series"], name=op.f("fk_invoices_series"), ondelete="RESTRICT"
         ),
         sa.PrimaryKeyConstraint("invoice_id", name=op.f("pk_invoices")),
-        sa.UniqueConstraint("invoice_id", "currency", name=op.f("uq_invoices_invoice_id_currency")),
+        sa.UniqueConstraint(
+            "invoice_id", "order_id", "currency", name=op.f("uq_invoices_invoice_id_order_id_currency")
+        ),
         sa.UniqueConstraint("order_id", name=op.f("uq_invoices_order_id")),
         sa.UniqueConstraint("series", "number", name=op.f("uq_invoices_series_number")),
         schema="shop",
         comment="Invoices, numbered without gaps per series, one per order. Corrected by credit notes only.",
+        postgresql_with={"fillfactor": "90"},
     )
     op.create_table(
         "credit_notes",
@@ -228,6 +234,7 @@ def upgrade() -> None:
         sa.Column("number", sa.BigInteger(), nullable=False, comment="Number in the series. Given by trigger."),
         sa.Column("invoice_id", sa.BigInteger(), nullable=False, comment="The invoice it corrects."),
         sa.Column("refund_id", sa.Uuid(), nullable=True, comment="The refund it documents, if one."),
+        sa.Column("order_id", sa.Uuid(), nullable=False, comment="The order of invoice and refund."),
         sa.Column(
             "currency", sa.Text(), nullable=False, comment="Currency of the invoice, tied to it by the foreign key."
         ),
@@ -245,19 +252,19 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "char_length(reason) BETWEEN 1 AND 500 AND btrim(reason) <> ''", name=op.f("ck_credit_notes_reason_length")
         ),
-        sa.CheckConstraint("series LIKE 'CN-%%'", name=op.f("ck_credit_notes_series_is_for_credit_notes")),
+        sa.CheckConstraint("starts_with(series, 'CN-')", name=op.f("ck_credit_notes_series_is_for_credit_notes")),
         sa.CheckConstraint("amount_minor > 0", name=op.f("ck_credit_notes_amount_minor_positive")),
         sa.CheckConstraint("number > 0", name=op.f("ck_credit_notes_number_positive")),
         sa.ForeignKeyConstraint(
-            ["invoice_id", "currency"],
-            ["shop.invoices.invoice_id", "shop.invoices.currency"],
-            name=op.f("fk_credit_notes_invoice_id_currency"),
+            ["invoice_id", "order_id", "currency"],
+            ["shop.invoices.invoice_id", "shop.invoices.order_id", "shop.invoices.currency"],
+            name=op.f("fk_credit_notes_invoice_id_order_id_currency"),
             ondelete="RESTRICT",
         ),
         sa.ForeignKeyConstraint(
-            ["refund_id", "currency"],
-            ["shop.refunds.refund_id", "shop.refunds.currency"],
-            name=op.f("fk_credit_notes_refund_id_currency"),
+            ["refund_id", "order_id", "currency"],
+            ["shop.refunds.refund_id", "shop.refunds.order_id", "shop.refunds.currency"],
+            name=op.f("fk_credit_notes_refund_id_order_id_currency"),
             ondelete="RESTRICT",
         ),
         sa.ForeignKeyConstraint(
@@ -269,12 +276,16 @@ def upgrade() -> None:
         comment="Credit notes, numbered without gaps per series; together never more than their invoice.",
     )
     op.create_index(
-        "ix_credit_notes_invoice_id", "credit_notes", ["invoice_id", "currency"], unique=False, schema="shop"
+        "ix_credit_notes_invoice_id",
+        "credit_notes",
+        ["invoice_id", "order_id", "currency"],
+        unique=False,
+        schema="shop",
     )
     op.create_index(
         "uq_credit_notes_refund_id",
         "credit_notes",
-        ["refund_id", "currency"],
+        ["refund_id", "order_id", "currency"],
         unique=True,
         schema="shop",
         postgresql_where=sa.text("refund_id IS NOT NULL"),

@@ -15,6 +15,10 @@ CREATE TRIGGER journals_are_append_only
     BEFORE UPDATE OR DELETE OR TRUNCATE ON shop.journals
     FOR EACH STATEMENT
     EXECUTE FUNCTION shop.refuse('SH101', 'the journal is append-only', 'Post an entry that reverses it.');
+CREATE TRIGGER journals_are_posted_now
+    BEFORE INSERT ON shop.journals
+    FOR EACH ROW WHEN (NEW.posted_at IS DISTINCT FROM now())
+    EXECUTE FUNCTION shop.refuse('SH103', 'the moment of an entry is the server''s', 'Leave posted_at out.');
 CREATE TRIGGER journal_lines_are_append_only
     BEFORE UPDATE OR DELETE OR TRUNCATE ON shop.journal_lines
     FOR EACH STATEMENT
@@ -109,11 +113,15 @@ CREATE TRIGGER document_series_are_kept
     EXECUTE FUNCTION shop.refuse('SH101', 'series of documents are kept', 'Open another series.');
 
 -- The row lock on the series lasts until commit: the next number is only given once this one is certain. A sequence would
--- be faster and would leave gaps, which tax law does not allow.
+-- be faster and would leave gaps, which tax law does not allow. The number is looked up before the insert and counted
+-- after it, so that an insert that is skipped (ON CONFLICT DO NOTHING) leaves no gap either; several documents of one
+-- statement see each other here.
 CREATE FUNCTION shop.number_document() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
+DECLARE
+    last_stored bigint;
 BEGIN
     IF NEW.number IS NOT NULL THEN
         RAISE EXCEPTION USING
@@ -122,9 +130,7 @@ BEGIN
             HINT = 'Leave the number out; it is given without gaps.',
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
     END IF;
-    UPDATE shop.document_series SET last_number = last_number + 1
-    WHERE series = NEW.series
-    RETURNING last_number INTO NEW.number;
+    SELECT last_number INTO NEW.number FROM shop.document_series WHERE series = NEW.series FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH111',
@@ -132,14 +138,60 @@ BEGIN
             HINT = 'Insert it into document_series first.',
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
     END IF;
+    EXECUTE format('SELECT max(number) FROM shop.%I WHERE series = $1', TG_TABLE_NAME) INTO last_stored USING NEW.series;
+    NEW.number := greatest(NEW.number, last_stored) + 1;
     RETURN NEW;
 END
 $$;
 COMMENT ON FUNCTION shop.number_document() IS 'Trigger: gives a document the next number of its series, without gaps.';
 
+CREATE FUNCTION shop.count_document() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+BEGIN
+    UPDATE shop.document_series SET last_number = greatest(last_number, NEW.number) WHERE series = NEW.series;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION shop.count_document() IS 'Trigger: a document that was stored counts in its series.';
+
 CREATE TRIGGER invoices_are_numbered
     BEFORE INSERT ON shop.invoices
     FOR EACH ROW EXECUTE FUNCTION shop.number_document();
+CREATE TRIGGER invoices_count_in_series
+    AFTER INSERT ON shop.invoices
+    FOR EACH ROW EXECUTE FUNCTION shop.count_document();
+CREATE TRIGGER invoices_are_issued_now
+    BEFORE INSERT ON shop.invoices
+    FOR EACH ROW WHEN (NEW.issued_at IS DISTINCT FROM now())
+    EXECUTE FUNCTION shop.refuse('SH103', 'the date of an invoice is the server''s', 'Leave issued_at out.');
+
+-- What is billed is what was sold and not cancelled by then.
+CREATE FUNCTION shop.compare_invoice_with_order() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+BEGIN
+    PERFORM FROM shop.orders
+    WHERE order_id = NEW.order_id AND status IN ('confirmed', 'completed')
+      AND total_minor - cancelled_minor = NEW.total_minor AND tax_minor >= NEW.tax_minor
+    FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH104',
+            MESSAGE = format('the invoice of order %s is not for what it costs', NEW.order_id),
+            HINT = 'Bill a confirmed order: its total less what was cancelled.',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION shop.compare_invoice_with_order() IS 'Trigger: an invoice is for what its order costs.';
+
+CREATE TRIGGER invoices_bill_their_order
+    AFTER INSERT ON shop.invoices
+    FOR EACH ROW EXECUTE FUNCTION shop.compare_invoice_with_order();
 CREATE TRIGGER invoices_start_uncredited
     BEFORE INSERT ON shop.invoices
     FOR EACH ROW WHEN (NEW.credited_minor <> 0)
@@ -163,6 +215,13 @@ CREATE TRIGGER invoices_are_kept
 CREATE TRIGGER credit_notes_are_numbered
     BEFORE INSERT ON shop.credit_notes
     FOR EACH ROW EXECUTE FUNCTION shop.number_document();
+CREATE TRIGGER credit_notes_count_in_series
+    AFTER INSERT ON shop.credit_notes
+    FOR EACH ROW EXECUTE FUNCTION shop.count_document();
+CREATE TRIGGER credit_notes_are_issued_now
+    BEFORE INSERT ON shop.credit_notes
+    FOR EACH ROW WHEN (NEW.issued_at IS DISTINCT FROM now())
+    EXECUTE FUNCTION shop.refuse('SH103', 'the date of a credit note is the server''s', 'Leave issued_at out.');
 CREATE TRIGGER credit_notes_are_append_only
     BEFORE UPDATE OR DELETE OR TRUNCATE ON shop.credit_notes
     FOR EACH STATEMENT
@@ -229,6 +288,24 @@ INSERT INTO shop.pii_columns (table_name, column_name, erase, reason) VALUES
     ('invoices', 'buyer_address', 'after_retention', 'As buyer_name.'),
     ('invoices', 'buyer_tax_number', 'after_retention', 'As buyer_name.');
 
+CREATE FUNCTION shop.invariant_invoices_bill_their_orders()
+RETURNS TABLE (examined bigint, violations bigint, example text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+    -- What is cancelled after the invoice is credited, so the invoice lies between what is owed now and the whole.
+    SELECT count(*), count(*) FILTER (WHERE wrong), min(format('invoice %s', invoice_id)) FILTER (WHERE wrong)
+    FROM (
+        SELECT invoice_id,
+               invoice.total_minor NOT BETWEEN header.total_minor - header.cancelled_minor AND header.total_minor
+               OR invoice.tax_minor > header.tax_minor AS wrong
+        FROM shop.invoices AS invoice
+        JOIN shop.orders AS header USING (order_id)
+    ) AS checked
+$$;
+COMMENT ON FUNCTION shop.invariant_invoices_bill_their_orders() IS
+    'An invoice is for no more than its order cost, and for no less than what of it was not cancelled.';
+
 -- Why these foreign keys have no index of their own --------------------------------------------------------------------
 
 COMMENT ON CONSTRAINT fk_journals_currency ON shop.journals IS
@@ -237,5 +314,7 @@ COMMENT ON CONSTRAINT fk_journal_lines_journal_id_currency ON shop.journal_lines
     'No index: the primary key begins with journal_id, which is all a check needs.';
 COMMENT ON CONSTRAINT fk_invoices_order_id_currency ON shop.invoices IS
     'No index: the unique key of orders begins with order_id, which is all a check needs.';
+
+COMMENT ON TYPE shop.journal_kind IS 'What a journal entry records.';
 
 CALL shop.refuse_truncate_of('ledger_accounts', 'document_series', 'invoices');

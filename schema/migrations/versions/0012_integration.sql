@@ -41,6 +41,45 @@ CREATE TRIGGER outbox_events_are_kept_until_published
     FOR EACH ROW WHEN (OLD.published_at IS NULL)
     EXECUTE FUNCTION shop.refuse('SH101', 'the event was not delivered yet', 'Publish it, then purge it.');
 
+-- Retention removes events from the front of an aggregate and always leaves its last one, by which the next is numbered:
+-- a sequence that began again at 1 would look to a consumer like events it has seen.
+CREATE FUNCTION shop.keep_outbox_tail() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+DECLARE
+    broken text;
+BEGIN
+    SELECT min(format('%s %s', gone.aggregate_type, gone.aggregate_id)) INTO broken
+    FROM (
+        SELECT aggregate_type, aggregate_id, max(sequence) AS last FROM removed GROUP BY aggregate_type, aggregate_id
+    ) AS gone
+    LEFT JOIN LATERAL (
+        SELECT min(sequence) AS first FROM shop.outbox_events AS left_over
+        WHERE left_over.aggregate_type = gone.aggregate_type AND left_over.aggregate_id = gone.aggregate_id
+    ) AS left_over ON true
+    WHERE coalesce(left_over.first, 0) <= gone.last;
+    IF broken IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH101',
+            MESSAGE = format('the events of %s are removed from the front, and never all of them', broken),
+            HINT = 'Leave the last event of each aggregate.',
+            SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION shop.keep_outbox_tail() IS 'Trigger: retention leaves the last event of each aggregate.';
+
+CREATE TRIGGER outbox_events_keep_their_tail
+    AFTER DELETE ON shop.outbox_events
+    REFERENCING OLD TABLE AS removed
+    FOR EACH STATEMENT EXECUTE FUNCTION shop.keep_outbox_tail();
+CREATE TRIGGER outbox_events_happen_now
+    BEFORE INSERT ON shop.outbox_events
+    FOR EACH ROW WHEN (NEW.created_at IS DISTINCT FROM now())
+    EXECUTE FUNCTION shop.refuse('SH103', 'the moment of an event is the server''s', 'Leave created_at out.');
+
 CREATE FUNCTION shop.invariant_outbox_sequences_have_no_gap()
 RETURNS TABLE (examined bigint, violations bigint, example text)
 LANGUAGE sql STABLE
@@ -61,21 +100,28 @@ COMMENT ON FUNCTION shop.invariant_outbox_sequences_have_no_gap() IS
 
 -- Audit ----------------------------------------------------------------------------------------------------------------
 
--- The one bypass of an append-only table: retention. api.purge() sets shop.purging for its own transaction.
+CREATE TRIGGER audit_log_is_written_by_trigger
+    BEFORE INSERT ON shop.audit_log
+    FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse_direct_write('Change the audited row; the entry follows.');
 CREATE TRIGGER audit_log_is_append_only
     BEFORE UPDATE OR TRUNCATE ON shop.audit_log
     FOR EACH STATEMENT
     EXECUTE FUNCTION shop.refuse('SH101', 'the audit log is append-only', 'There is no way to change it.');
+-- The one bypass of an append-only table: retention. api.purge() sets shop.purging for its own transaction, and even then
+-- nothing goes that is younger than a year.
 CREATE TRIGGER audit_log_is_only_purged
     BEFORE DELETE ON shop.audit_log
-    FOR EACH STATEMENT WHEN (current_setting('shop.purging', true) IS DISTINCT FROM 'on')
-    EXECUTE FUNCTION shop.refuse('SH101', 'the audit log is append-only', 'Retention removes what is old enough.');
+    FOR EACH ROW WHEN (
+        current_setting('shop.purging', true) IS DISTINCT FROM 'on' OR OLD.occurred_at > now() - interval '1 year')
+    EXECUTE FUNCTION shop.refuse('SH101', 'the audit log is append-only', 'Retention removes what is over a year old.');
 
 -- Arguments: how much goes into the log (values, or only the names of columns that hold personal data), then the columns
 -- of the key.
 CREATE FUNCTION shop.audit() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
+-- Moments in keys and values read the same whatever the session's time zone.
+SET timezone = 'UTC'
 AS $$
 DECLARE
     who text := nullif(current_setting('shop.actor', true), '');
@@ -158,5 +204,13 @@ AS $$
 $$;
 COMMENT ON FUNCTION shop.invariant_audited_rows_have_entries() IS
     'Every coupon, customer and manual stock movement since the oldest entry is in the audit log.';
+
+-- Which columns are personal is part of the schema: a row taken away here would be data that is never erased.
+CREATE TRIGGER pii_columns_are_schema
+    BEFORE INSERT OR UPDATE OR DELETE ON shop.pii_columns
+    FOR EACH STATEMENT
+    EXECUTE FUNCTION shop.refuse('SH102', 'the list of personal data is part of the schema', 'Change it by a migration.');
+
+COMMENT ON TYPE shop.audit_action IS 'What was done to an audited row.';
 
 CALL shop.refuse_truncate_of('outbox_events');

@@ -27,6 +27,9 @@ _FOLDER = "ecommerce-dms"
 _USER_NUMBERS = range(60706, 61184)
 
 
+_NOEXEC = getattr(os, "ST_NOEXEC", 0)  # Python knows it on Linux.
+
+
 class Account(NamedTuple):
     """A user and group number to run a process as."""
 
@@ -87,10 +90,11 @@ def initial() -> Account:
 
 def private(home: Path) -> Account:
     """A user number of this home alone; nobody's is shared by programs that could then read the data."""
+    neighbours = {data.stat().st_uid for data in home.parent.glob("*/data")}
     start = int(_key(home), 16) % len(_USER_NUMBERS)
     for offset in range(len(_USER_NUMBERS)):
         number = _USER_NUMBERS[(start + offset) % len(_USER_NUMBERS)]
-        if not _is_taken(number):
+        if number not in neighbours and not _is_taken(number):
             return Account(number, number)
     return initial()
 
@@ -103,9 +107,7 @@ def owner_of(path: Path) -> Account:
     """
     found = path.stat()
     if found.st_uid == 0:
-        raise EmbeddedServerError(
-            f"{path} belongs to root, as whom PostgreSQL does not run: it was not made here."
-        )
+        raise EmbeddedServerError(f"{path} belongs to root, as whom PostgreSQL does not run: it was not made here.")
     return Account(found.st_uid, found.st_gid)
 
 
@@ -139,7 +141,7 @@ def _is_taken(number: int) -> bool:
 
 def _fits(base: Path) -> bool:
     """A real folder that everybody may pass through, only root can replace, and programs may run from."""
-    if base.is_symlink() or not base.is_dir() or os.statvfs(base).f_flag & os.ST_NOEXEC:
+    if base.is_symlink() or not base.is_dir() or os.statvfs(base).f_flag & _NOEXEC:
         return False
     for folder in (base, *base.parents):
         found = folder.stat()

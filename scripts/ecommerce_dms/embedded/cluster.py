@@ -53,12 +53,12 @@ host    all       all   127.0.0.1/32   scram-sha-256
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-def create(data: Path, password_file: Path, program: Path, state: State, run: Run) -> None:
+def create(data: Path, verifier_file: Path, program: Path, state: State, run: Run) -> None:
     """Makes a data directory with the superuser, the RDS-like master and the shop's database.
 
     Args:
         data: does not exist yet; its parent belongs to the user that `run` runs programs as.
-        password_file: where initdb may read the superuser's password from; removed afterwards.
+        verifier_file: holds the superuser's `scram_verifier`; removed afterwards.
         program: the server's installation.
         state: the passwords. PostgreSQL gets verifiers alone, so that no password passes through files or
             pipes.
@@ -67,14 +67,13 @@ def create(data: Path, password_file: Path, program: Path, state: State, run: Ru
     Raises:
         EmbeddedServerError: it did not work; the directory is not usable then.
     """
-    password_file.write_text(scram_verifier(state.superuser_password) + "\n")
     try:
         _check(
             run(
                 program / "bin/initdb",
                 f"--pgdata={data}",
                 f"--username={SUPERUSER}",
-                f"--pwfile={password_file}",
+                f"--pwfile={verifier_file}",
                 "--auth=scram-sha-256",
                 "--encoding=UTF8",
                 "--locale-provider=builtin",
@@ -84,7 +83,7 @@ def create(data: Path, password_file: Path, program: Path, state: State, run: Ru
             )
         )
     finally:
-        password_file.unlink(missing_ok=True)
+        verifier_file.unlink(missing_ok=True)
     # Single-user mode needs no port, no password and no second start.
     _check(
         run(
@@ -154,9 +153,7 @@ def scram_verifier(password: str) -> str:
     salted = hashlib.pbkdf2_hmac("sha256", password.encode("ascii"), salt, iterations)
     client_key = hmac.digest(salted, b"Client Key", "sha256")
     server_key = hmac.digest(salted, b"Server Key", "sha256")
-    parts = (
-        base64.b64encode(part).decode() for part in (salt, hashlib.sha256(client_key).digest(), server_key)
-    )
+    parts = (base64.b64encode(part).decode() for part in (salt, hashlib.sha256(client_key).digest(), server_key))
     encoded_salt, stored_key, encoded_server_key = parts
     return f"SCRAM-SHA-256${iterations}:{encoded_salt}${stored_key}:{encoded_server_key}"
 

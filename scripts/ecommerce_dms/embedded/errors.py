@@ -17,9 +17,7 @@ def from_os_error(error: OSError, what: str) -> EmbeddedServerError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT) or disk_is_full(str(error)):
         return EmbeddedServerError(f"{what}: the disk is full; free some space and run this again.")
     where = f" ({error.filename})" if error.filename else ""
-    return EmbeddedServerError(
-        f"{what}: {error.strerror or error}{where}. ECOMMERCE_DMS_HOME can name another place."
-    )
+    return EmbeddedServerError(f"{what}: {error.strerror or error}{where}. ECOMMERCE_DMS_HOME can name another place.")
 
 
 def disk_is_full(output: str) -> bool:

@@ -124,9 +124,7 @@ def default_directory() -> Path:
     try:
         user = Path.home()
     except RuntimeError:
-        raise EmbeddedServerError(
-            "this user has no home directory: set ECOMMERCE_DMS_HOME to a folder."
-        ) from None
+        raise EmbeddedServerError("this user has no home directory: set ECOMMERCE_DMS_HOME to a folder.") from None
     if sys.platform == "darwin":
         return user / "Library/Application Support/ecommerce-dms"
     # A relative XDG path is to be ignored (XDG Base Directory Specification).

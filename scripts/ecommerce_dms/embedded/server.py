@@ -183,13 +183,15 @@ class EmbeddedServer:
     def _create(self, lock: int) -> None:
         """A data directory appears whole, under its final name, or not at all."""
         owner = account.initial() if account.is_root() else None
+        fresh = state.new(address.free_port(), address.socket_folder(self.home))
         folder = self._home.fresh_folder("new-")
         verifier = folder / "verifier"
-        verifier.touch(mode=0o600)
-        for path in (folder, verifier) if owner else ():
+        state.write_private(verifier, cluster.scram_verifier(fresh.superuser_password) + "\n")
+        # The folder last: once it is another user's, root must not touch names in it that may have become
+        # links.
+        for path in (verifier, folder) if owner else ():
             os.chown(path, *owner)
 
-        fresh = state.new(address.free_port(), address.socket_folder(self.home))
         # initdb holds the lock, too: when this program is killed alone, nobody else starts before initdb is
         # done.
         run = _runner(owner, pass_fds=(lock,))
@@ -233,9 +235,7 @@ class EmbeddedServer:
 
     def _start_error(self, output: str) -> EmbeddedServerError:
         if disk_is_full(output):
-            return EmbeddedServerError(
-                f"the disk of {self.home} is full: free some space and run this again."
-            )
+            return EmbeddedServerError(f"the disk of {self.home} is full: free some space and run this again.")
         lines = [line.strip() for line in output.splitlines()]
         reasons = [line for line in lines if line and not line.startswith(_PG_CTL_WORDS)]
         return EmbeddedServerError(
@@ -289,9 +289,7 @@ class EmbeddedServer:
         return True
 
 
-def _runner(
-    owner: account.Account | None, **fixed: object
-) -> Callable[..., subprocess.CompletedProcess[str]]:
+def _runner(owner: account.Account | None, **fixed: object) -> Callable[..., subprocess.CompletedProcess[str]]:
     """A function that runs the server's programs as `owner`, in a clean environment."""
     identity = owner.process_arguments() if owner else {}
 
@@ -314,8 +312,7 @@ def _runner(
         except PermissionError as error:
             user = owner.uid if owner else os.geteuid()
             raise EmbeddedServerError(
-                f"{arguments[0]} cannot be run as user {user}: {error.strerror}. "
-                "Run this as an ordinary user."
+                f"{arguments[0]} cannot be run as user {user}: {error.strerror}. Run this as an ordinary user."
             ) from None
 
     return run

@@ -117,9 +117,7 @@ def _acquire(file: Path) -> int:
             os.close(descriptor)
             continue
         if time.monotonic() > deadline:
-            raise EmbeddedServerError(
-                f"another program has held {file} for {_LOCK_SECONDS} s. Is it stopped?"
-            )
+            raise EmbeddedServerError(f"another program has held {file} for {_LOCK_SECONDS} s. Is it stopped?")
         if not told:
             console.say("waiting for another program that starts or stops this server …")
             told = True

