@@ -154,8 +154,7 @@ BEGIN
             HINT = 'Order in several carts.';
     END IF;
 
-    UPDATE shop.carts AS c
-    SET version = c.version + 1, expires_at = now() + shop.cart_lifetime()
+    UPDATE shop.carts AS c SET expires_at = now() + shop.cart_lifetime()
     WHERE c.cart_id = cart.cart_id
     RETURNING c.version INTO new_version;
     RETURN new_version;
@@ -199,7 +198,7 @@ BEGIN
             MESSAGE = 'the coupon is not valid for this cart',
             HINT = 'Check the code, its period and its currency.';
     END IF;
-    UPDATE shop.carts AS c SET coupon_id = found_id, version = c.version + 1
+    UPDATE shop.carts AS c SET coupon_id = found_id
     WHERE c.cart_id = cart.cart_id
     RETURNING c.version INTO new_version;
     RETURN new_version;
@@ -222,7 +221,7 @@ DECLARE
 BEGIN
     PERFORM shop.require_read_committed();
     cart := shop.lock_open_cart(remove_coupon.cart_id);
-    UPDATE shop.carts AS c SET coupon_id = NULL, version = c.version + 1
+    UPDATE shop.carts AS c SET coupon_id = NULL
     WHERE c.cart_id = cart.cart_id
     RETURNING c.version INTO new_version;
     RETURN new_version;
@@ -275,7 +274,7 @@ BEGIN
     WHERE c.customer_id = merge_carts.customer_id AND c.status = 'open' AND c.expires_at <= now();
     SELECT * INTO mine FROM shop.carts AS c WHERE c.customer_id = merge_carts.customer_id AND c.status = 'open';
     IF NOT FOUND THEN
-        UPDATE shop.carts AS c SET customer_id = merge_carts.customer_id, version = c.version + 1
+        UPDATE shop.carts AS c SET customer_id = merge_carts.customer_id
         WHERE c.cart_id = guest.cart_id;
         RETURN guest.cart_id;
     END IF;
@@ -289,7 +288,7 @@ BEGIN
     ON CONFLICT (cart_id, variant_id) DO UPDATE SET quantity = greatest(item.quantity, excluded.quantity);
     UPDATE shop.carts AS c SET status = 'merged', merged_into_cart_id = mine.cart_id WHERE c.cart_id = guest.cart_id;
     UPDATE shop.carts AS c
-    SET version = c.version + 1, expires_at = now() + shop.cart_lifetime(),
+    SET expires_at = now() + shop.cart_lifetime(),
         coupon_id = coalesce(c.coupon_id, guest.coupon_id)
     WHERE c.cart_id = mine.cart_id;
     RETURN mine.cart_id;

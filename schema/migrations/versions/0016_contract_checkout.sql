@@ -14,13 +14,13 @@ COMMENT ON TYPE api.address IS 'A postal address, as columns of addresses and or
 CREATE TYPE shop.priced_line AS (
     line_number smallint, variant_id bigint, sku text, product_name text, variant_name text, tax_class text,
     quantity smallint, unit_price_minor bigint, subtotal_minor bigint, discount_minor bigint, tax_minor bigint,
-    total_minor bigint);
+    total_minor bigint, tax_count smallint);
 CREATE TYPE shop.priced_tax AS (line_number smallint, jurisdiction text, rate numeric, base_minor bigint, tax_minor bigint);
 CREATE TYPE shop.priced_cart AS (
     currency text, country text, prices_include_tax boolean, is_tax_exempt boolean, tax_number text,
     shipping_method_id bigint, shipping_method_name text, coupon_id bigint,
     line_count smallint, unit_count integer, subtotal_minor bigint, discount_minor bigint, shipping_minor bigint,
-    shipping_tax_minor bigint, tax_minor bigint, total_minor bigint,
+    shipping_tax_minor bigint, shipping_tax_count smallint, tax_minor bigint, total_minor bigint,
     lines shop.priced_line[], taxes shop.priced_tax[]);
 COMMENT ON TYPE shop.priced_line IS 'A cart line as checkout charges it.';
 COMMENT ON TYPE shop.priced_tax IS 'A tax as checkout charges it; line 0 is shipping.';
@@ -108,7 +108,7 @@ BEGIN
     SELECT count(*), sum(quantity), sum(unit_price_minor * quantity),
            array_agg(variant_id) FILTER (WHERE NOT sellable),
            array_agg(ROW(line_number, variant_id, sku, product_name, variant_name, tax_class, quantity, unit_price_minor,
-                         unit_price_minor * quantity, 0, 0, 0)::shop.priced_line ORDER BY line_number)
+                         unit_price_minor * quantity, 0, 0, 0, 0)::shop.priced_line ORDER BY line_number)
     INTO priced.line_count, priced.unit_count, priced.subtotal_minor, unsellable, priced.lines
     FROM line;
     IF priced.line_count = 0 THEN
@@ -147,7 +147,7 @@ BEGIN
     -- most by rounding. The parts sum to the discount exactly.
     IF priced.discount_minor > 0 THEN
         SELECT array_agg(ROW(line_number, variant_id, sku, product_name, variant_name, tax_class, quantity,
-                             unit_price_minor, subtotal_minor, share + (place <= left_over)::integer, 0, 0
+                             unit_price_minor, subtotal_minor, share + (place <= left_over)::integer, 0, 0, 0
                          )::shop.priced_line ORDER BY line_number)
         INTO priced.lines
         FROM (
@@ -202,16 +202,18 @@ BEGIN
                          line.quantity, line.unit_price_minor, line.subtotal_minor, line.discount_minor,
                          coalesce(tax.minor, 0),
                          line.subtotal_minor - line.discount_minor
-                             + CASE WHEN priced.prices_include_tax THEN 0 ELSE coalesce(tax.minor, 0) END
+                             + CASE WHEN priced.prices_include_tax THEN 0 ELSE coalesce(tax.minor, 0) END,
+                         coalesce(tax.total, 0)
                      )::shop.priced_line ORDER BY line.line_number)
     INTO priced.lines
     FROM unnest(priced.lines) AS line
     LEFT JOIN (
-        SELECT line_number, sum(tax_minor)::bigint AS minor FROM unnest(priced.taxes) GROUP BY line_number
+        SELECT line_number, sum(tax_minor)::bigint AS minor, count(*) AS total FROM unnest(priced.taxes) GROUP BY line_number
     ) AS tax USING (line_number);
 
-    SELECT coalesce(sum(tax_minor) FILTER (WHERE line_number = 0), 0), coalesce(sum(tax_minor), 0)
-    INTO priced.shipping_tax_minor, priced.tax_minor
+    SELECT coalesce(sum(tax_minor) FILTER (WHERE line_number = 0), 0), count(*) FILTER (WHERE line_number = 0),
+           coalesce(sum(tax_minor), 0)
+    INTO priced.shipping_tax_minor, priced.shipping_tax_count, priced.tax_minor
     FROM unnest(priced.taxes);
     priced.total_minor := priced.subtotal_minor - priced.discount_minor + priced.shipping_minor
         + CASE WHEN priced.prices_include_tax THEN 0 ELSE priced.tax_minor END;
@@ -445,19 +447,20 @@ BEGIN
     INSERT INTO shop.orders
         (order_id, cart_id, request_digest, customer_id, contact_email, contact_phone, currency, country,
          prices_include_tax, is_tax_exempt, tax_number, shipping_method_id, shipping_method_name, line_count, unit_count,
-         subtotal_minor, discount_minor, shipping_minor, shipping_tax_minor, tax_minor, total_minor, expires_at)
+         subtotal_minor, discount_minor, shipping_minor, shipping_tax_minor, shipping_tax_count, tax_minor, total_minor, expires_at)
     VALUES
         (place_order.order_id, place_order.cart_id, digest, cart.customer_id, contact_email, contact_phone, priced.currency,
          priced.country, priced.prices_include_tax, priced.is_tax_exempt, priced.tax_number, priced.shipping_method_id,
          priced.shipping_method_name, priced.line_count, priced.unit_count, priced.subtotal_minor, priced.discount_minor,
-         priced.shipping_minor, priced.shipping_tax_minor, priced.tax_minor, priced.total_minor,
+         priced.shipping_minor, priced.shipping_tax_minor, priced.shipping_tax_count, priced.tax_minor,
+         priced.total_minor,
          now() + shop.payment_deadline());
     INSERT INTO shop.order_items
         (order_id, line_number, variant_id, currency, sku, product_name, variant_name, tax_class, prices_include_tax,
-         quantity, unit_price_minor, subtotal_minor, discount_minor, tax_minor, total_minor)
+         quantity, unit_price_minor, subtotal_minor, discount_minor, tax_minor, tax_count, total_minor)
     SELECT place_order.order_id, line.line_number, line.variant_id, priced.currency, line.sku, line.product_name,
            line.variant_name, line.tax_class, priced.prices_include_tax, line.quantity, line.unit_price_minor,
-           line.subtotal_minor, line.discount_minor, line.tax_minor, line.total_minor
+           line.subtotal_minor, line.discount_minor, line.tax_minor, line.tax_count, line.total_minor
     FROM unnest(priced.lines) AS line;
     INSERT INTO shop.order_item_taxes (order_id, line_number, jurisdiction, rate, base_minor, tax_minor)
     SELECT place_order.order_id, tax.* FROM unnest(priced.taxes) AS tax WHERE tax.line_number > 0;
@@ -467,7 +470,8 @@ BEGIN
     PERFORM shop.insert_order_address(place_order.order_id, 'shipping', shipping);
     PERFORM shop.insert_order_address(place_order.order_id, 'billing', billing);
 
-    IF priced.coupon_id IS NOT NULL THEN
+    -- A coupon that takes nothing off is not used.
+    IF priced.discount_minor > 0 THEN
         -- The coupon was read without its lock; under it, another checkout may have taken the last use.
         PERFORM FROM shop.coupons AS c
         WHERE c.coupon_id = priced.coupon_id AND c.is_active AND coalesce(c.times_used < c.usage_limit, true)
