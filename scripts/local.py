@@ -100,7 +100,9 @@ def psql(arguments: list[str]) -> None:
     virtual_environment.enter()
     server = _start()
     command = [*server.psql_command(), *arguments]
-    os.execve(command[0], command, {**os.environ, **server.psql_environment()})  # noqa: S606
+    # The user's PG* variables are for other servers; PGSSLMODE for one would keep psql from this one.
+    others = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
+    os.execve(command[0], command, {**others, **server.psql_environment()})  # noqa: S606
 
 
 def test(arguments: list[str]) -> None:

@@ -132,8 +132,7 @@ def from_env_file(path: str | os.PathLike[str] | None) -> Layer:
     file = Path(path or DEFAULT_ENV_FILE)
     origin = "scripts/.env" if file == DEFAULT_ENV_FILE else str(path)
     try:
-        # utf-8-sig: editors on Windows put a byte order mark before the first key.
-        with file.open(encoding="utf-8-sig") as stream:
+        with file.open(encoding="utf-8") as stream:
             bindings = list(parse_stream(stream))
     except FileNotFoundError:
         if path is None:

@@ -50,7 +50,8 @@ def enter() -> None:
         return
     try:
         with _locked():
-            if not _is_complete():
+            # Run from .venv itself, we have just seen that the stamp promises too much.
+            if Path(sys.prefix) == DIRECTORY or not _is_complete():
                 _build()
     except OSError as error:
         reason = (
@@ -147,10 +148,14 @@ def _runs_new_enough(python: Path) -> bool:
 def _make() -> None:
     # The interpreter that this one's environment was made from: its own is about to go, if that is .venv.
     base = getattr(sys, "_base_executable", None) or sys.executable
-    if DIRECTORY.exists():
-        shutil.rmtree(DIRECTORY)
-    DIRECTORY.mkdir()
+    DIRECTORY.mkdir(exist_ok=True)
     _MARK.touch()
+    # The mark stays throughout: killed halfway, what is left is still known as ours.
+    for entry in DIRECTORY.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        elif entry != _MARK:
+            entry.unlink()
     made = subprocess.run([base, "-I", "-m", "venv", str(DIRECTORY)], capture_output=True, text=True)
     if made.returncode != 0:
         raise InstallationError(_explain(made.stdout + made.stderr, "the virtual environment could not be made"))

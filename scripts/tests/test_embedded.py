@@ -39,15 +39,14 @@ def query(server: EmbeddedServer, sql: str, **parameters: object) -> list[tuple]
             return cursor.fetchall() if cursor.description else []
 
 
-def start_elsewhere(server: EmbeddedServer) -> subprocess.Popen[str]:
+def start_elsewhere(server: EmbeddedServer, **options: object) -> subprocess.Popen[str]:
     """Starts the server from another process."""
     code = (
         "import sys; from pathlib import Path; from ecommerce_dms.embedded import EmbeddedServer\n"
         "EmbeddedServer(Path(sys.argv[1])).start()"
     )
-    return subprocess.Popen(
-        [sys.executable, "-c", code, str(server.directory)], cwd=SCRIPTS, stderr=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, "-c", code, str(server.directory)]
+    return subprocess.Popen(command, cwd=SCRIPTS, stderr=subprocess.PIPE, text=True, **options)
 
 
 def refusal(server: EmbeddedServer) -> str:
@@ -208,18 +207,24 @@ def test_committed_rows_survive_a_killed_server(embedded_own: EmbeddedServer) ->
 
 
 def test_a_reused_process_number_is_not_taken_for_the_server(embedded_own: EmbeddedServer) -> None:
-    """After a reboot the number in postmaster.pid may belong to anything: here, to this test."""
+    """After a reboot the number in postmaster.pid may belong to another program of the server's user."""
     embedded_own.start()
     file = embedded_own.home / "data/postmaster.pid"
     lines = file.read_text().splitlines()
-    found = file.stat()
+    owner = account.owner_of(embedded_own.home / "data")
     embedded_own.stop()
-    file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
-    os.chown(file, found.st_uid, found.st_gid)
-    assert embedded_own.status().name == "stopped"
-    assert embedded_own.stop() is False
-    embedded_own.start()
-    assert query(embedded_own, "SELECT 1") == [(1,)]
+    identity = owner.process_arguments() if os.geteuid() == 0 else {}
+    with subprocess.Popen(["sleep", "600"], cwd="/", **identity) as other:
+        try:
+            file.write_text("\n".join([str(other.pid), *lines[1:]]) + "\n")
+            os.chown(file, *owner)
+            assert embedded_own.status().name == "stopped"
+            assert embedded_own.stop() is False
+            embedded_own.start()
+            assert query(embedded_own, "SELECT 1") == [(1,)]
+            assert other.poll() is None
+        finally:
+            other.kill()
 
 
 def test_a_port_in_use_is_exchanged_and_said(embedded_own: EmbeddedServer, capsys: pytest.CaptureFixture[str]) -> None:
@@ -395,6 +400,11 @@ def test_the_folder_follows_the_conventions(monkeypatch: pytest.MonkeyPatch) -> 
     assert home.default_directory() == Path("/state/ecommerce-dms")
     monkeypatch.setenv("ECOMMERCE_DMS_HOME", "~/shop")
     assert home.default_directory() == Path("/home/me/shop")
+    monkeypatch.setenv("ECOMMERCE_DMS_HOME", "shop")
+    with pytest.raises(
+        EmbeddedServerError, match="ECOMMERCE_DMS_HOME is 'shop': it must be an absolute path"
+    ):
+        home.default_directory()
     monkeypatch.delenv("ECOMMERCE_DMS_HOME")
     monkeypatch.setattr(sys, "platform", "darwin")
     assert home.default_directory() == Path("/home/me/Library/Application Support/ecommerce-dms")
@@ -460,9 +470,10 @@ def test_a_folder_that_cannot_be_made_is_explained() -> None:
 
 
 @as_root
-def test_root_runs_it_as_somebody_with_no_other_rights(embedded_server: EmbeddedServer) -> None:
-    owner = account.owner_of(embedded_server.home / "data")
-    status = Path(f"/proc/{embedded_server.status().pid}/status").read_text()
+def test_root_runs_it_as_somebody_with_no_other_rights(embedded_own: EmbeddedServer) -> None:
+    start_elsewhere(embedded_own, extra_groups=[4, 27]).communicate()
+    owner = account.owner_of(embedded_own.home / "data")
+    status = Path(f"/proc/{embedded_own.status().pid}/status").read_text()
     assert re.search(r"^Uid:\s+(.*)$", status, re.M)[1].split() == [str(owner.uid)] * 4
     assert re.search(r"^Gid:\s+(.*)$", status, re.M)[1].split() == [str(owner.gid)] * 4
     assert re.search(r"^Groups:[ \t]*(.*)$", status, re.M)[1].split() == []

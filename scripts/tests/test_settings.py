@@ -120,7 +120,8 @@ def test_values_of_the_file_are_literal(tmp_path: Path) -> None:
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_key(tmp_path: Path) -> None:
-    assert load(file=env_file(tmp_path, "\ufeffDB_SERVER=embedded\n")).embedded
+    file = env_file(tmp_path, "\ufeffDB_SERVER=embedded\n")
+    assert load(file=file).source == f"DB_SERVER=embedded in {file}"
 
 
 @pytest.mark.parametrize(

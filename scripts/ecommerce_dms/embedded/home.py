@@ -120,7 +120,10 @@ def default_directory() -> Path:
     """
     chosen = os.environ.get("ECOMMERCE_DMS_HOME")
     if chosen:
-        return Path(chosen).expanduser()
+        directory = Path(chosen).expanduser()
+        if not directory.is_absolute():
+            raise EmbeddedServerError(f"ECOMMERCE_DMS_HOME is {chosen!r}: it must be an absolute path.")
+        return directory
     try:
         user = Path.home()
     except RuntimeError:
