@@ -404,7 +404,7 @@ BEGIN
         JOIN shop.returns AS r USING (return_id)
         WHERE item.order_id = request_return.order_id AND r.status = 'requested' AND item.received_at IS NULL
         GROUP BY item.line_number
-    ) AS announced USING (line_number)
+    ) AS announced ON announced.line_number = wanted.line_number
     WHERE coalesce(line.shipped_quantity - line.returned_quantity, 0) - coalesce(announced.units, 0) < wanted.quantity;
     IF wrong IS NOT NULL THEN
         RAISE EXCEPTION USING
