@@ -70,8 +70,7 @@ def up(_arguments: argparse.Namespace) -> int:
     virtual_environment.enter()
     server = _start()
     with server.turn() as turn:
-        _upgrade(turn)
-        _seed_if_empty(turn)
+        _fill(turn)
         violations = _verify()
     print(f"\nconnect:  {server.connection_line()}")
     print("tests:    python3 scripts/local.py test\nstop:     python3 scripts/local.py down")
@@ -106,9 +105,10 @@ def psql(arguments: list[str]) -> None:
 
 
 def test(arguments: list[str]) -> None:
-    """Become pytest."""
+    """Become pytest, on a database that is up to date and holds data: test_db.py validates what it finds there."""
     virtual_environment.enter()
-    _start()
+    with _start().turn() as turn:
+        _fill(turn)
     # Paths that the caller means are relative to where the caller is.
     absolute = [os.path.abspath(each) if _is_path(each) else each for each in arguments]  # noqa: PTH100
     os.chdir(SCRIPTS)
@@ -164,6 +164,12 @@ def _run(turn: int, title: str, *command: str) -> None:
         )
         if done.returncode != 0:
             raise StepFailed(f"{title} failed; the lines above say why")
+
+
+def _fill(turn: int) -> None:
+    """What makes the server a shop: the schema at head, and sample data if it holds none."""
+    _upgrade(turn)
+    _seed_if_empty(turn)
 
 
 def _upgrade(turn: int) -> None:

@@ -27,6 +27,8 @@ from ecommerce_dms.embedded import EmbeddedServer, EmbeddedServerError, account,
 
 SCRIPTS = Path(__file__).resolve().parents[1]
 
+Starter = Callable[..., subprocess.Popen[str]]
+
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 as_ordinary_user = pytest.mark.skipif(os.geteuid() == 0, reason="needs an ordinary user")
 
@@ -39,14 +41,26 @@ def query(server: EmbeddedServer, sql: str, **parameters: object) -> list[tuple]
             return cursor.fetchall() if cursor.description else []
 
 
-def start_elsewhere(server: EmbeddedServer, **options: object) -> subprocess.Popen[str]:
-    """Starts the server from another process."""
+@pytest.fixture
+def start_elsewhere(embedded_own: EmbeddedServer) -> Iterator[Starter]:
+    """A function that starts `embedded_own` from another process, which does not outlive the test."""
     code = (
         "import sys; from pathlib import Path; from ecommerce_dms.embedded import EmbeddedServer\n"
         "EmbeddedServer(Path(sys.argv[1])).start()"
     )
-    command = [sys.executable, "-c", code, str(server.directory)]
-    return subprocess.Popen(command, cwd=SCRIPTS, stderr=subprocess.PIPE, text=True, **options)
+    command = [sys.executable, "-c", code, str(embedded_own.directory)]
+    processes = []
+
+    def start(**options: object) -> subprocess.Popen[str]:
+        process = subprocess.Popen(command, cwd=SCRIPTS, stderr=subprocess.PIPE, text=True, **options)
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()
+        process.stderr.close()
 
 
 def refusal(server: EmbeddedServer) -> str:
@@ -188,8 +202,8 @@ def test_two_servers_run_side_by_side(embedded_server: EmbeddedServer, embedded_
     assert embedded_own.home != embedded_server.home
 
 
-def test_simultaneous_starts_make_one_server(embedded_own: EmbeddedServer) -> None:
-    starting = [start_elsewhere(embedded_own) for _ in range(3)]
+def test_simultaneous_starts_make_one_server(embedded_own: EmbeddedServer, start_elsewhere: Starter) -> None:
+    starting = [start_elsewhere() for _ in range(3)]
     assert [process.communicate()[1] for process in starting if process.wait() != 0] == []
     assert embedded_own.status().name == "running"
     assert query(embedded_own, "SELECT 1") == [(1,)]
@@ -269,8 +283,10 @@ def has_new_folder(server: EmbeddedServer, name: str) -> Callable[[], bool]:
     "moment",
     ["verifier", "data/PG_VERSION", "data/base/5", "data/pg_wal/*", "data/global/pg_control"],
 )
-def test_killed_while_it_is_made_it_is_made_by_the_next_start(embedded_own: EmbeddedServer, moment: str) -> None:
-    starting = start_elsewhere(embedded_own)
+def test_killed_while_it_is_made_it_is_made_by_the_next_start(
+    embedded_own: EmbeddedServer, start_elsewhere: Starter, moment: str
+) -> None:
+    starting = start_elsewhere()
     until(has_new_folder(embedded_own, moment), moment)
     starting.kill()
     starting.communicate()
@@ -280,8 +296,10 @@ def test_killed_while_it_is_made_it_is_made_by_the_next_start(embedded_own: Embe
 
 
 @pytest.mark.parametrize("moment", ["server.json", "data", "postgresql.conf", "server.log", "data/postmaster.pid"])
-def test_killed_while_it_starts_it_is_started_by_the_next(embedded_own: EmbeddedServer, moment: str) -> None:
-    starting = start_elsewhere(embedded_own)
+def test_killed_while_it_starts_it_is_started_by_the_next(
+    embedded_own: EmbeddedServer, start_elsewhere: Starter, moment: str
+) -> None:
+    starting = start_elsewhere()
     until((embedded_own.home / moment).exists, moment)
     starting.kill()
     starting.communicate()
@@ -401,9 +419,7 @@ def test_the_folder_follows_the_conventions(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("ECOMMERCE_DMS_HOME", "~/shop")
     assert home.default_directory() == Path("/home/me/shop")
     monkeypatch.setenv("ECOMMERCE_DMS_HOME", "shop")
-    with pytest.raises(
-        EmbeddedServerError, match="ECOMMERCE_DMS_HOME is 'shop': it must be an absolute path"
-    ):
+    with pytest.raises(EmbeddedServerError, match="ECOMMERCE_DMS_HOME is 'shop': it must be an absolute path"):
         home.default_directory()
     monkeypatch.delenv("ECOMMERCE_DMS_HOME")
     monkeypatch.setattr(sys, "platform", "darwin")
@@ -470,8 +486,8 @@ def test_a_folder_that_cannot_be_made_is_explained() -> None:
 
 
 @as_root
-def test_root_runs_it_as_somebody_with_no_other_rights(embedded_own: EmbeddedServer) -> None:
-    start_elsewhere(embedded_own, extra_groups=[4, 27]).communicate()
+def test_root_runs_it_as_somebody_with_no_other_rights(embedded_own: EmbeddedServer, start_elsewhere: Starter) -> None:
+    start_elsewhere(extra_groups=[4, 27]).communicate()
     owner = account.owner_of(embedded_own.home / "data")
     status = Path(f"/proc/{embedded_own.status().pid}/status").read_text()
     assert re.search(r"^Uid:\s+(.*)$", status, re.M)[1].split() == [str(owner.uid)] * 4

@@ -29,6 +29,7 @@ DEMO_PASSWORD = "sample-data-only"  # noqa: S105 (it is meant to be known)
 _PERIOD = 20
 _REPEATING = (0, 3, 6, 10, 13)
 _NEVER_BUYING = (8, 9, 18, 19)
+BUYING = 80  # Percent of the customers who buy at all.
 _BUSINESS = 5  # Of twenty: a business with a tax number.
 _EXEMPTING = ("US", "CA")
 _LOCKED, _LOCKED_EVERY = 15, 500  # Attacked just now: five failures, locked out.
@@ -89,7 +90,7 @@ class Accounts:
             market = rng.choice([m for m in markets.MARKETS if m.country in _EXEMPTING])
         who = pools.person(self._pools, market, rng)
         is_exempt = is_business and market.country in _EXEMPTING
-        tax_number = f"{market.country}{rng.randrange(10**9):09d}" if is_business else None
+        tax_number = f"{market.country}00{number:07d}" if is_business else None
         company = f"{who.name.split()[-1]} {rng.choice(('Trading', 'Design', 'Studio'))}" if is_business else None
         status = _status(number)
         mail = f"{who.mailbox}.{self._plan.present.customers + number + 1}@example.{('com', 'org')[number % 2]}"
@@ -114,9 +115,12 @@ class Accounts:
         count = periods * len(_REPEATING) + sum(kind < rest for kind in _REPEATING)
         if not count:
             return None
-        # The square of a uniform number: the first one percent of them make a tenth of the repeated orders.
-        chosen = int(count * rng.random() ** 2)
+        chosen = int(count * rng.random() ** sizes.LOYALTY_EXPONENT)
         return self.customer(chosen // len(_REPEATING) * _PERIOD + _REPEATING[chosen % len(_REPEATING)])
+
+    def grown(self, day: int) -> float:
+        """The part of all customers who registered before that day, from 0 to 1."""
+        return self._calendar.before(day) / self._plan.sizes.customers
 
     def first_buyers(self, day: int) -> list[int]:
         """Numbers of the customers whose first order falls on that day: those who registered on the day before."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from itertools import product as combinations
 
 from ecommerce_dms.sample_data import assortment, integration, markets
+from ecommerce_dms.sample_data.plan import Plan
 from ecommerce_dms.sample_data.pools import Pools
 from ecommerce_dms.sample_data.randomness import days_later, hours_later
-from ecommerce_dms.sample_data.plan import Plan
 from ecommerce_dms.sample_data.timeline import Batch, Timeline
 
 _OPENING = dt.timedelta(days=60)
@@ -106,9 +106,9 @@ class Catalogue:
         name = f"{rng.choice(self._pools.series)} {noun}"
         slug = f"{_slug(name)}-{key}"
         # Four in five are there from the opening; the others come in the course of the two years.
-        earliest = 0.0 if index % 5 < 4 else 30.0
-        created = days_later(rng, self._opening, earliest, 50 if index % 5 < 4 else 600)
-        archived = days_later(rng, self._plan.start, 500, 700) if index % 33 == 7 else None
+        is_late = index % 5 == 4
+        created = days_later(rng, self._opening, *((60, 600) if is_late else (0, 50)))
+        archived = days_later(rng, self._plan.start, 500, 700) if index % 33 == 7 and not is_late else None
         status = "archived" if archived else "draft" if index % 40 == 11 else "active"
         brand = rng.choice(self._pools.brands) if rng.random() < 0.8 else None
         text = " ".join(rng.choices(self._pools.sentences, k=4))
@@ -123,7 +123,7 @@ class Catalogue:
         revisions = self._revisions(index, rng, created)
         for variant_key, values in made:
             variant_name = " / ".join(values) or "One size"
-            ends = archived or (self._retired_at(rng) if variant_key == made[-1][0] and index % 50 == 9 else None)
+            ends = archived or (self._retired_at(rng) if variant_key == made[-1][0] and index % 50 == 8 else None)
             variant = Variant(
                 variant_key, key, f"{noun[:3].upper()}-{variant_key:06d}", variant_name, name, tax_class, created, ends
             )

@@ -43,7 +43,8 @@ class Coupon:
             self.starts <= moment
             and (self.ends is None or moment < self.ends)
             and (self.currency is None or self.currency == currency)
-            and subtotal >= max(self.minimum, 1)
+            and subtotal >= self.minimum
+            and self.discount(subtotal) > 0
             and (self.limit is None or self.given < self.limit)
         )
 
@@ -124,14 +125,16 @@ class Coupons:
         """The coupon of that name."""
         return self._by_code[base_code]
 
-    def usable(self, email: str, currency: str, subtotal: int, moment: dt.datetime) -> list[Coupon]:
-        """Those that an order of this buyer can use."""
-        return [
+    def usable(self, email: str, currency: str, subtotal: int, moment: dt.datetime) -> tuple[list[Coupon], bool]:
+        """Those that an order of this buyer can use, and whether they are those of a sale, which everybody prefers."""
+        found = [
             c
             for c in self._general
             if c.fits(currency, subtotal, moment)
             and (c.per_customer is None or self._uses[c.key, email] < c.per_customer)
         ]
+        sale = [c for c in found if c.ends is not None]
+        return sale or found, bool(sale)
 
     def redeem(self, coupon: Coupon, email: str) -> None:
         """Counts a use. Uses by customer are kept only where a limit bounds their number."""

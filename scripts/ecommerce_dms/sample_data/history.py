@@ -13,10 +13,10 @@ import random
 from collections import defaultdict
 from collections.abc import Iterator
 
-from ecommerce_dms.sample_data import carts, pools, sizes, stories
+from ecommerce_dms.sample_data import accounts, carts, pools, sizes, stories
 from ecommerce_dms.sample_data.accounts import Accounts
 from ecommerce_dms.sample_data.catalogue import Catalogue, Variant
-from ecommerce_dms.sample_data.coupons import Coupon, Coupons
+from ecommerce_dms.sample_data.coupons import WELCOME, Coupon, Coupons
 from ecommerce_dms.sample_data.inventory import Place, Stock
 from ecommerce_dms.sample_data.ledger import Ledger
 from ecommerce_dms.sample_data.lives import Life
@@ -185,22 +185,22 @@ class History:
         self.orders_made += 1
 
     def _buyer(self, day: int, newcomer: int | None, rng: random.Random) -> Buyer:
-        accounts = self._world.accounts
+        known = self._world.accounts
         customer = None
         if newcomer is not None:
-            customer = accounts.customer(newcomer)
-        elif rng.random() * 100 >= self._share_of_guests:
-            customer = accounts.repeating(day, rng)
+            customer = known.customer(newcomer)
+        elif rng.random() * 100 < self._share_of_repeaters(day):
+            customer = known.repeating(day, rng)
         if not customer:
             return self._guest()
         shipping = customer.addresses[-1] if rng.random() < 0.2 else customer.addresses[0]
         return Buyer(customer.who, customer.email, shipping, customer.addresses[0], customer)
 
-    @property
-    def _share_of_guests(self) -> float:
-        """Of the orders that no newcomer places: newcomers are never guests, so that the others are so more often."""
-        first_orders = self._plan.sizes.customers / self._plan.sizes.orders * 80
-        return min(sizes.GUESTS / (100 - first_orders) * 100, 95)
+    def _share_of_repeaters(self, day: int) -> float:
+        """Percent, of the orders that no newcomer places: it grows with the customers there are, up to twice its mean."""
+        first_orders = self._plan.sizes.customers / self._plan.sizes.orders * accounts.BUYING
+        mean = (100 - sizes.GUESTS - first_orders) / (100 - first_orders) * 100
+        return max(mean, 5) * 2 * self._world.accounts.grown(day)
 
     def _guest(self) -> Buyer:
         """A guest, known by the number of their order; one in twelve was here sixty orders ago."""
@@ -251,13 +251,13 @@ class History:
             coupon = coupons.named(story.coupon)
             return coupon if coupon.fits(order.currency, subtotal, order.placed) else None
         if is_first and rng.random() * 100 < sizes.WELCOME_COUPON:
-            return coupons.named("WELCOME10") if subtotal else None
+            welcome = coupons.named(WELCOME)
+            return welcome if welcome.fits(order.currency, subtotal, order.placed) else None
         # Orders that end early are sure to show what becomes of a coupon.
         wanted = self.orders_made < len(STORIES) and story.ending in ("cancelled", "expired")
-        if not wanted and rng.random() * 100 >= sizes.WITH_COUPON:
-            return None
-        usable = coupons.usable(order.buyer.email, order.currency, subtotal, order.placed)
-        return rng.choice(usable) if usable else None
+        usable, is_sale = coupons.usable(order.buyer.email, order.currency, subtotal, order.placed)
+        chance = sizes.WITH_COUPON_IN_A_SALE if is_sale else sizes.WITH_COUPON
+        return rng.choice(usable) if usable and (wanted or rng.random() * 100 < chance) else None
 
     def _cart(self, order: Order, rng: random.Random) -> str:
         customer = order.buyer.customer

@@ -113,6 +113,12 @@ class Order:
     coupon_released: dt.datetime | None = None
     shipping: int = 0
     shipping_taxes: list[tuple] = field(default_factory=list)
+    # Sums that never change once the order is priced.
+    units: int = 0
+    shipping_tax: int = 0
+    shipping_total: int = 0
+    tax: int = 0
+    total: int = 0
     status: str = "pending"
     history: list[tuple] = field(default_factory=list)
     happened: list[tuple[dt.datetime, str, dict]] = field(default_factory=list)
@@ -126,31 +132,6 @@ class Order:
     def country(self) -> str:
         """Where it goes."""
         return self.buyer.who.market.country
-
-    @property
-    def shipping_tax(self) -> int:
-        """Tax on shipping."""
-        return sum(tax for *_, tax in self.shipping_taxes)
-
-    @property
-    def shipping_total(self) -> int:
-        """Shipping with its tax."""
-        return self.shipping + (0 if self.prices_include_tax else self.shipping_tax)
-
-    @property
-    def tax(self) -> int:
-        """All taxes."""
-        return sum(line.tax for line in self.lines) + self.shipping_tax
-
-    @property
-    def total(self) -> int:
-        """What the buyer owes."""
-        return sum(line.total for line in self.lines) + self.shipping_total
-
-    @property
-    def units(self) -> int:
-        """Units ordered."""
-        return sum(line.quantity for line in self.lines)
 
     @property
     def cancelled_units(self) -> int:
@@ -188,6 +169,11 @@ def price(
     order.shipping = shipping.charge(order.method[0], order.country, order.currency, subtotal - discount)
     if order.shipping:
         order.shipping_taxes = _taxes(order, rates, "shipping", order.shipping, moment)
+    order.units = sum(line.quantity for line in lines)
+    order.shipping_tax = sum(tax for *_, tax in order.shipping_taxes)
+    order.shipping_total = order.shipping + (0 if order.prices_include_tax else order.shipping_tax)
+    order.tax = sum(line.tax for line in lines) + order.shipping_tax
+    order.total = sum(line.total for line in lines) + order.shipping_total
 
 
 def _taxes(order: Order, rates: taxes.Taxes, tax_class: str, amount: int, moment: dt.datetime) -> list[tuple]:

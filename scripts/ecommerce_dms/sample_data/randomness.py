@@ -56,7 +56,7 @@ class Weighted(Generic[Item]):
 
 def minutes_later(rng: random.Random, moment: dt.datetime, least: float, most: float) -> dt.datetime:
     """A moment between `least` and `most` minutes later, to the millisecond."""
-    return moment + dt.timedelta(milliseconds=rng.randint(int(least * 60_000), int(most * 60_000)))
+    return moment + dt.timedelta(milliseconds=int((least + rng.random() * (most - least)) * 60_000))
 
 
 def hours_later(rng: random.Random, moment: dt.datetime, least: float, most: float) -> dt.datetime:
