@@ -3,6 +3,7 @@ DROP FUNCTION api.place_order(uuid, uuid, text, text, api.address, api.address, 
 DROP FUNCTION shop.confirm_if_covered(uuid);
 DROP FUNCTION shop.require_address(text, api.address);
 DROP FUNCTION shop.allocate_order(uuid, shop.priced_line[]);
+DROP FUNCTION shop.slots_gate(bigint);
 DROP FUNCTION shop.insert_allocations(uuid, shop.priced_line[], bigint[]);
 DROP FUNCTION api.quote_cart(uuid, text, text, text);
 DROP FUNCTION shop.price_cart(shop.carts, text, text, text);

@@ -256,6 +256,15 @@ COMMENT ON FUNCTION api.quote_cart(uuid, text, text, text) IS
 -- slots is tried without waiting first: one slot that has enough and that nobody holds. Only if there is none are all
 -- slots locked, in key order like everybody does, and counted again: then "sold out" is true. The locks of the first try
 -- are given back by its savepoint before anything is waited for, so that no two buyers can hold what the other needs.
+--
+-- A buyer who waits for stock does not see slots that are made meanwhile, and would be told "sold out" while the units lie in
+-- them. So split_stock takes a gate for itself that buyers share, all before they look at stock. An advisory lock, because
+-- every row lock that would do is also taken by foreign keys of transactions that hold stock already.
+CREATE FUNCTION shop.slots_gate(variant_id bigint) RETURNS bigint LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, shop, pg_temp
+RETURN hashint8extended(variant_id, 20260101);
+COMMENT ON FUNCTION shop.slots_gate(bigint) IS 'Key of the advisory lock that buyers of a variant share, and split_stock takes.';
+
 CREATE FUNCTION shop.allocate_order(placed_order_id uuid, lines shop.priced_line[])
 RETURNS void
 LANGUAGE plpgsql
@@ -265,6 +274,8 @@ DECLARE
     split bigint[];
     short jsonb;
 BEGIN
+    PERFORM pg_advisory_xact_lock_shared(shop.slots_gate(bought.variant_id))
+    FROM (SELECT variant_id FROM unnest(lines) ORDER BY variant_id) AS bought;
     SELECT array_agg(DISTINCT level.variant_id) INTO split
     FROM unnest(lines) AS line
     JOIN shop.stock_levels AS level ON level.variant_id = line.variant_id AND level.slot > 0;

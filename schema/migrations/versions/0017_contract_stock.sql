@@ -233,10 +233,8 @@ BEGIN
     PERFORM shop.require_read_committed();
     PERFORM shop.require(slots BETWEEN 1 AND 256, 'slots', '1 to 256');
     PERFORM shop.require_stock_key(split_stock.variant_id, split_stock.warehouse_id);
-    -- A buyer who waits for stock would not see the slots that are made here, and would be told "sold out" while the units
-    -- lie in them. Whoever buys the variant holds its key (by the foreign key of the order line) before looking at stock:
-    -- this waits for those, and holds the others back until it is done.
-    PERFORM FROM shop.product_variants AS v WHERE v.variant_id = split_stock.variant_id FOR UPDATE;
+    -- Waits for those who are buying the variant, and holds the others back until the slots are there to be seen.
+    PERFORM pg_advisory_xact_lock(shop.slots_gate(split_stock.variant_id));
     INSERT INTO shop.stock_levels (variant_id, warehouse_id, slot)
     SELECT split_stock.variant_id, split_stock.warehouse_id, n FROM generate_series(0, slots - 1) AS n
     ON CONFLICT DO NOTHING;
@@ -264,7 +262,7 @@ END
 $$;
 COMMENT ON FUNCTION api.split_stock(bigint, bigint, integer) IS
     'Spreads the free units of a hot product over slots, so that its buyers do not queue behind one row; 1 puts them'
-    ' together again. Returns the free units. Safe to repeat. One variant a transaction. Locks: the variant, its stock by key.'
+    ' together again. Returns the free units. Safe to repeat. One variant a transaction. Locks: the gate of its slots, its stock by key.'
     ' Errors: SH001, SH002, SH005, SH109.';
 
 GRANT EXECUTE ON FUNCTION api.stock_of(bigint) TO shop_app, shop_storefront, shop_backoffice;
