@@ -2010,10 +2010,8 @@ BEGIN
     PERFORM shop.require_read_committed();
     PERFORM shop.require(slots BETWEEN 1 AND 256, 'slots', '1 to 256');
     PERFORM shop.require_stock_key(split_stock.variant_id, split_stock.warehouse_id);
-    -- A buyer who waits for stock would not see the slots that are made here, and would be told "sold out" while the units
-    -- lie in them. Whoever buys the variant holds its key (by the foreign key of the order line) before looking at stock:
-    -- this waits for those, and holds the others back until it is done.
-    PERFORM FROM shop.product_variants AS v WHERE v.variant_id = split_stock.variant_id FOR UPDATE;
+    -- Waits for those who are buying the variant, and holds the others back until the slots are there to be seen.
+    PERFORM pg_advisory_xact_lock(shop.slots_gate(split_stock.variant_id));
     INSERT INTO shop.stock_levels (variant_id, warehouse_id, slot)
     SELECT split_stock.variant_id, split_stock.warehouse_id, n FROM generate_series(0, slots - 1) AS n
     ON CONFLICT DO NOTHING;
@@ -2040,7 +2038,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION api.split_stock(variant_id bigint, warehouse_id bigint, slots integer) IS 'Spreads the free units of a hot product over slots, so that its buyers do not queue behind one row; 1 puts them together again. Returns the free units. Safe to repeat. One variant a transaction. Locks: the variant, its stock by key. Errors: SH001, SH002, SH005, SH109.';
+COMMENT ON FUNCTION api.split_stock(variant_id bigint, warehouse_id bigint, slots integer) IS 'Spreads the free units of a hot product over slots, so that its buyers do not queue behind one row; 1 puts them together again. Returns the free units. Safe to repeat. One variant a transaction. Locks: the gate of its slots, its stock by key. Errors: SH001, SH002, SH005, SH109.';
 
 CREATE FUNCTION api.start_payment(payment_id uuid, order_id uuid, provider text, method text, amount_minor bigint DEFAULT NULL::bigint) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2166,6 +2164,7 @@ CREATE FUNCTION api.withdraw_price(variant_id bigint, currency text, valid_from 
 #variable_conflict use_column
 BEGIN
     PERFORM shop.require_read_committed();
+    PERFORM shop.require(EXISTS (SELECT FROM shop.currencies WHERE code = withdraw_price.currency), 'currency', 'an ISO 4217 code');
     DELETE FROM shop.variant_prices AS p
     WHERE p.variant_id = withdraw_price.variant_id AND p.currency = withdraw_price.currency
       AND p.valid_from = withdraw_price.valid_from AND p.valid_from > clock_timestamp();
@@ -2179,7 +2178,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION api.withdraw_price(variant_id bigint, currency text, valid_from timestamp with time zone) IS 'Withdraws a price that is not in force yet; the audit log keeps it. Locks: the price. Errors: SH002, SH109, SH801.';
+COMMENT ON FUNCTION api.withdraw_price(variant_id bigint, currency text, valid_from timestamp with time zone) IS 'Withdraws a price that is not in force yet; the audit log keeps it. Locks: the price. Errors: SH001, SH002, SH109, SH801.';
 
 CREATE FUNCTION shop.act_as_customer(wanted uuid) RETURNS void
     LANGUAGE plpgsql
@@ -2202,6 +2201,8 @@ DECLARE
     split bigint[];
     short jsonb;
 BEGIN
+    PERFORM pg_advisory_xact_lock_shared(shop.slots_gate(bought.variant_id))
+    FROM (SELECT variant_id FROM unnest(lines) ORDER BY variant_id) AS bought;
     SELECT array_agg(DISTINCT level.variant_id) INTO split
     FROM unnest(lines) AS line
     JOIN shop.stock_levels AS level ON level.variant_id = line.variant_id AND level.slot > 0;
@@ -5140,6 +5141,13 @@ END
 $$;
 
 COMMENT ON FUNCTION shop.ship_items() IS 'Trigger: shipped items count on line and allocation, and leave the stock.';
+
+CREATE FUNCTION shop.slots_gate(variant_id bigint) RETURNS bigint
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    RETURN hashint8extended(variant_id, (20260101)::bigint);
+
+COMMENT ON FUNCTION shop.slots_gate(variant_id bigint) IS 'Key of the advisory lock that buyers of a variant share, and split_stock takes.';
 
 CREATE FUNCTION shop.taken_back(header shop.orders, wanted_kind shop.journal_kind, OUT goods bigint, OUT delivery bigint, OUT tax bigint) RETURNS record
     LANGUAGE sql STABLE
@@ -8722,6 +8730,8 @@ REVOKE ALL ON FUNCTION shop.serialise_category_moves() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.ship_items() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION shop.slots_gate(variant_id bigint) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION shop.taken_back(header shop.orders, wanted_kind shop.journal_kind, OUT goods bigint, OUT delivery bigint, OUT tax bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.tax_rates_at(country text, region text, at timestamp with time zone) FROM PUBLIC;
@@ -8872,4 +8882,4 @@ ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON TYPES FROM PUBLIC;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC;
 
--- fingerprint: df8615219c5020ac72227b0ae86431c3d14207341622091d70521c9582cf787a
+-- fingerprint: ce549d302b74ba90d30ebf42d9eb478bb70945e49ec585ddb3dc6419332624a8

@@ -80,7 +80,7 @@ class Caller:
     def rows(self, function: str, **arguments: Any) -> list[tuple[Any, ...]]:
         """All rows of an api function called with named arguments, cast to the declared types."""
         types = self.arguments[function]
-        named = ", ".join(f"{name} => %s::{types[name]}" for name in arguments)
+        named = ", ".join(f"{name} => CAST(%s AS {types[name]})" for name in arguments)
         self.cursor.execute(f"SELECT * FROM api.{function}({named})", list(arguments.values()))
         return self.cursor.fetchall()
 
@@ -195,7 +195,9 @@ class Shop:
             self.owner.query(f"UPDATE shop.customers SET {column} = %s WHERE customer_id = %s", (value, key))
         return key
 
-    def cart(self, lines: dict[int, int], currency: str = "EUR", customer: str | None = None, coupon: str | None = None) -> str:
+    def cart(
+        self, lines: dict[int, int], currency: str = "EUR", customer: str | None = None, coupon: str | None = None
+    ) -> str:
         """An open cart with these quantities by variant."""
         key = uuid7()
         self.app.call(
@@ -252,7 +254,9 @@ class Shop:
 
     def violations(self) -> list[tuple[Any, ...]]:
         """What verify_integrity finds wrong."""
-        return self.owner.query("SELECT invariant, violations, example FROM api.verify_integrity() WHERE violations <> 0")
+        return self.owner.query(
+            "SELECT invariant, violations, example FROM api.verify_integrity() WHERE violations <> 0"
+        )
 
 
 def address(country: str = "DE", region: str | None = None, **changed: Any) -> tuple[Any, ...]:
@@ -281,7 +285,13 @@ def place(
 
 
 def tell(
-    caller: Caller, payment: str | None, kind: str, amount: int = 0, currency: str = "EUR", event: str | None = None, **more: Any
+    caller: Caller,
+    payment: str | None,
+    kind: str,
+    amount: int = 0,
+    currency: str = "EUR",
+    event: str | None = None,
+    **more: Any,
 ) -> str:
     """Delivers a payment event; returns what was made of it."""
     return caller.call(

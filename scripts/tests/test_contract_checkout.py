@@ -28,16 +28,23 @@ def test_quote_and_order_agree_to_the_minor_unit(shop, seed):
 
     for _ in range(40):
         country, region, currency = chance.choice(MARKETS)
-        lines = {variant: chance.choice([1, 2, 3, 7, 999]) for variant in chance.sample(variants, chance.randint(1, 20))}
+        lines = {
+            variant: chance.choice([1, 2, 3, 7, 999]) for variant in chance.sample(variants, chance.randint(1, 20))
+        }
         coupon = chance.choice([None, f"PERCENT{chance.randrange(5)}", f"FIXED-{currency}"])
         cart = shop.cart(lines, currency, chance.choice([None, None, exempt, plain]), coupon)
         quote = shop.quote(cart, country, region)
         order = place(shop.app, cart, quote["total_minor"], country, region)
 
-        (header,) = shop.owner.query(
-            "SELECT to_jsonb(o) FROM shop.orders AS o WHERE order_id = %s", (order,)
-        )[0]
-        for name in ("subtotal_minor", "discount_minor", "shipping_minor", "shipping_tax_minor", "tax_minor", "total_minor"):
+        (header,) = shop.owner.query("SELECT to_jsonb(o) FROM shop.orders AS o WHERE order_id = %s", (order,))[0]
+        for name in (
+            "subtotal_minor",
+            "discount_minor",
+            "shipping_minor",
+            "shipping_tax_minor",
+            "tax_minor",
+            "total_minor",
+        ):
             assert header[name] == quote[name]
         stored = shop.owner.query(
             "SELECT line_number, variant_id, unit_price_minor, discount_minor, tax_minor, total_minor FROM shop.order_items"
@@ -112,9 +119,7 @@ def test_one_cart_makes_one_order_when_two_keys_race(shop):
     variant = shop.variant(stock=100)
     carts = [shop.cart({variant: 1}) for _ in range(10)]
     with callers(shop, 20) as buyers:
-        results = together(
-            lambda i=i: place(buyers[i], carts[i // 2], 1499) for i in range(20)
-        )
+        results = together(lambda i=i: place(buyers[i], carts[i // 2], 1499) for i in range(20))
     assert sorted(errors_of(results)) == ["SH004"] * 10
     assert shop.free(variant) == 90
 
@@ -193,7 +198,10 @@ def test_an_order_of_nothing_is_confirmed_and_told(shop):
 
 def test_a_cart_worth_more_than_an_order_may_be_is_refused_by_name(shop):
     cart = shop.cart({shop.variant(stock=5, EUR=10**12): 2})
-    assert shop.app.refused("quote_cart", cart_id=cart, country="DE", region=None, shipping_method="standard").pgcode == "SH308"
+    assert (
+        shop.app.refused("quote_cart", cart_id=cart, country="DE", region=None, shipping_method="standard").pgcode
+        == "SH308"
+    )
 
 
 @pytest.mark.parametrize(
@@ -213,7 +221,10 @@ def test_a_coupon_that_does_not_apply_is_refused(shop, columns, code):
         assert shop.app.refused("apply_coupon", cart_id=cart, code="not").pgcode == code
     else:
         shop.app.call("apply_coupon", cart_id=cart, code=" not ")
-        assert shop.app.refused("quote_cart", cart_id=cart, country="DE", region=None, shipping_method="standard").pgcode == code
+        assert (
+            shop.app.refused("quote_cart", cart_id=cart, country="DE", region=None, shipping_method="standard").pgcode
+            == code
+        )
 
 
 def test_a_coupon_is_used_once_by_one_person_with_or_without_an_account(shop):
@@ -230,8 +241,14 @@ def test_a_coupon_is_used_once_by_one_person_with_or_without_an_account(shop):
 
 def test_a_method_that_does_not_deliver_there_is_refused(shop):
     cart = shop.cart({shop.variant(stock=1): 1})
-    assert shop.app.refused("quote_cart", cart_id=cart, country="FR", region=None, shipping_method="standard").pgcode == "SH304"
-    assert shop.app.refused("quote_cart", cart_id=cart, country="DE", region=None, shipping_method="drone").pgcode == "SH001"
+    assert (
+        shop.app.refused("quote_cart", cart_id=cart, country="FR", region=None, shipping_method="standard").pgcode
+        == "SH304"
+    )
+    assert (
+        shop.app.refused("quote_cart", cart_id=cart, country="DE", region=None, shipping_method="drone").pgcode
+        == "SH001"
+    )
 
 
 def test_an_edited_address_book_changes_no_order(shop):

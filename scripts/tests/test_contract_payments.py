@@ -8,7 +8,9 @@ from contract_shop import callers, errors_of, shuffled, tell, together, uuid7
 
 def start(shop, order, amount=None):
     payment = uuid7()
-    shop.app.call("start_payment", payment_id=payment, order_id=order, provider="stripe", method="card", amount_minor=amount)
+    shop.app.call(
+        "start_payment", payment_id=payment, order_id=order, provider="stripe", method="card", amount_minor=amount
+    )
     return payment
 
 
@@ -109,30 +111,57 @@ def test_receivable_is_nought_when_all_is_paid_cancelled_returned_and_refunded(s
     cancelled = shop.order({books: 3, food: 7}, coupon="THIRD")
     payment = shop.paid(cancelled)
     for number in (1, 2):
-        shop.app.call("cancel_items", order_id=cancelled, cancellation_id=uuid7(), line_numbers=[number], quantities=[1], reason="No")
+        shop.app.call(
+            "cancel_items",
+            order_id=cancelled,
+            cancellation_id=uuid7(),
+            line_numbers=[number],
+            quantities=[1],
+            reason="No",
+        )
     shop.app.call("cancel_order", order_id=cancelled, reason="No")
     total = shop.owner.value("SELECT total_minor FROM shop.orders WHERE order_id = %s", (cancelled,))
     refund(shop, payment, total)
 
     returned = shop.order({books: 3, food: 7}, coupon="THIRD")
     payment = shop.paid(returned)
-    shop.app.call("ship", shipment_id=uuid7(), order_id=returned, warehouse_id=shop.warehouses[0], carrier="Post", tracking_number=None)
+    shop.app.call(
+        "ship",
+        shipment_id=uuid7(),
+        order_id=returned,
+        warehouse_id=shop.warehouses[0],
+        carrier="Post",
+        tracking_number=None,
+    )
     for lines, units in (([1, 2], [1, 3]), ([1, 2], [2, 4])):
         back = uuid7()
-        shop.app.call("request_return", return_id=back, order_id=returned, line_numbers=lines, quantities=units, reason="No")
+        shop.app.call(
+            "request_return", return_id=back, order_id=returned, line_numbers=lines, quantities=units, reason="No"
+        )
         worth = shop.app.call(
-            "receive_return", return_id=back, line_numbers=lines, restocked=units, written_off=[0, 0], warehouse_id=shop.warehouses[1]
+            "receive_return",
+            return_id=back,
+            line_numbers=lines,
+            restocked=units,
+            written_off=[0, 0],
+            warehouse_id=shop.warehouses[1],
         )
         refund(shop, payment, worth, back)
     balances = shop.balances()
     assert ("receivable", "EUR") not in balances
     # Goods and their tax are given back to the cent; the delivery that took place stays.
-    assert balances == {("provider_clearing", "EUR"): 499, ("shipping_revenue", "EUR"): -419, ("tax_payable", "EUR"): -80}
+    assert balances == {
+        ("provider_clearing", "EUR"): 499,
+        ("shipping_revenue", "EUR"): -419,
+        ("tax_payable", "EUR"): -80,
+    }
 
 
 def refund(shop, payment, amount, return_id=None):
     key = uuid7()
-    shop.app.call("request_refund", refund_id=key, payment_id=payment, amount_minor=amount, reason="Back", return_id=return_id)
+    shop.app.call(
+        "request_refund", refund_id=key, payment_id=payment, amount_minor=amount, reason="Back", return_id=return_id
+    )
     assert tell(shop.app, payment, "refunded", amount, refund_id=key) == "applied"
     assert shop.owner.value("SELECT state FROM shop.refunds WHERE refund_id = %s", (key,)) == "succeeded"
 
@@ -152,13 +181,33 @@ def test_partial_captures_up_to_the_authorization(shop):
 def test_a_refund_never_exceeds_what_was_captured_or_came_back(shop):
     order = shop.order({shop.variant(stock=5): 2})
     payment = shop.paid(order)
-    shop.app.call("ship", shipment_id=uuid7(), order_id=order, warehouse_id=shop.warehouses[0], carrier="Post", tracking_number=None)
+    shop.app.call(
+        "ship",
+        shipment_id=uuid7(),
+        order_id=order,
+        warehouse_id=shop.warehouses[0],
+        carrier="Post",
+        tracking_number=None,
+    )
     back = uuid7()
     shop.app.call("request_return", return_id=back, order_id=order, line_numbers=[1], quantities=[1], reason="No")
     request = {"payment_id": payment, "reason": "Back"}
-    assert shop.app.refused("request_refund", refund_id=uuid7(), amount_minor=1, return_id=back, **request).pgcode == "SH502"
-    shop.app.call("receive_return", return_id=back, line_numbers=[1], restocked=[0], written_off=[1], warehouse_id=shop.warehouses[0])
-    assert shop.app.refused("request_refund", refund_id=uuid7(), amount_minor=1001, return_id=back, **request).pgcode == "SH502"
+    assert (
+        shop.app.refused("request_refund", refund_id=uuid7(), amount_minor=1, return_id=back, **request).pgcode
+        == "SH502"
+    )
+    shop.app.call(
+        "receive_return",
+        return_id=back,
+        line_numbers=[1],
+        restocked=[0],
+        written_off=[1],
+        warehouse_id=shop.warehouses[0],
+    )
+    assert (
+        shop.app.refused("request_refund", refund_id=uuid7(), amount_minor=1001, return_id=back, **request).pgcode
+        == "SH502"
+    )
     with callers(shop, 8) as made:
         results = together(
             lambda i=i: made[i].call("request_refund", refund_id=uuid7(), amount_minor=600, **request) for i in range(8)
@@ -179,7 +228,10 @@ def test_a_refund_that_failed_can_be_requested_again(shop):
 def test_failure_and_retry_with_another_method(shop):
     order = shop.order({shop.variant(stock=1): 1})
     first = start(shop, order)
-    assert shop.app.refused("start_payment", payment_id=uuid7(), order_id=order, provider="stripe", method="card").pgcode == "SH501"
+    assert (
+        shop.app.refused("start_payment", payment_id=uuid7(), order_id=order, provider="stripe", method="card").pgcode
+        == "SH501"
+    )
     assert tell(shop.app, first, "failed") == "applied"
     assert shop.status(order) == "pending"
     shop.paid(order)
@@ -192,10 +244,14 @@ def test_a_void_after_the_order_was_confirmed_is_an_exception_that_somebody_reso
     tell(shop.app, payment, "authorized", 1499)
     assert tell(shop.app, payment, "voided") == "exception"
     assert shop.status(order) == "confirmed"
-    ((key, kind),) = shop.owner.query("SELECT payment_exception_id, kind FROM shop.payment_exceptions WHERE resolved_at IS NULL")
+    ((key, kind),) = shop.owner.query(
+        "SELECT payment_exception_id, kind FROM shop.payment_exceptions WHERE resolved_at IS NULL"
+    )
     assert kind == "authorization_lost"
     resolve = {"payment_exception_id": key, "resolution": "Paid by invoice"}
-    assert shop.app.call("resolve_payment_exception", **resolve) == shop.app.call("resolve_payment_exception", **resolve)
+    assert shop.app.call("resolve_payment_exception", **resolve) == shop.app.call(
+        "resolve_payment_exception", **resolve
+    )
     assert shop.app.refused("resolve_payment_exception", payment_exception_id=key, resolution="Other").pgcode == "SH503"
 
 
@@ -233,7 +289,9 @@ def test_one_key_of_a_payment_serves_one_order_when_two_race(shop):
     key = uuid7()
     with callers(shop, 8) as made:
         results = together(
-            lambda i=i: made[i].call("start_payment", payment_id=key, order_id=orders[i], provider="stripe", method="card")
+            lambda i=i: made[i].call(
+                "start_payment", payment_id=key, order_id=orders[i], provider="stripe", method="card"
+            )
             for i in range(8)
         )
     assert errors_of(results) == ["SH004"] * 7
@@ -253,7 +311,9 @@ def test_an_order_that_is_paid_for_once_a_part_is_cancelled_is_confirmed(shop):
     payment = start(shop, order, 1499)
     tell(shop.app, payment, "captured", 1499)
     assert shop.status(order) == "pending"
-    shop.app.call("cancel_items", order_id=order, cancellation_id=uuid7(), line_numbers=[1], quantities=[1], reason="No")
+    shop.app.call(
+        "cancel_items", order_id=order, cancellation_id=uuid7(), line_numbers=[1], quantities=[1], reason="No"
+    )
     assert shop.status(order) == "confirmed"
     assert ("receivable", "EUR") not in shop.balances()
 
@@ -275,6 +335,8 @@ def test_an_invoice_bills_the_tax_of_what_was_not_cancelled(shop):
     dear, food = shop.variant(stock=5, EUR=1190), shop.variant(stock=5, tax_class="reduced", EUR=1070)
     order = shop.order({dear: 1, food: 1})
     shop.paid(order)
-    shop.app.call("cancel_items", order_id=order, cancellation_id=uuid7(), line_numbers=[1], quantities=[1], reason="No")
+    shop.app.call(
+        "cancel_items", order_id=order, cancellation_id=uuid7(), line_numbers=[1], quantities=[1], reason="No"
+    )
     shop.app.rows("issue_invoice", order_id=order)
     assert shop.owner.query("SELECT total_minor, tax_minor FROM shop.invoices") == [(1070 + 499, 70 + 80)]

@@ -16,7 +16,9 @@ def race(shop, variant, quantities, coupon=None, beside=(), shipping=499):
     totals = [shop.quote(cart)["total_minor"] for cart in carts]
     with callers(shop, len(carts) + len(beside)) as made:
         jobs = [lambda i=i: place(made[i], carts[i], totals[i]) for i in range(len(carts))]
-        jobs += [lambda job=job, caller=caller: job(caller) for job, caller in zip(beside, made[len(carts) :], strict=True)]
+        jobs += [
+            lambda job=job, caller=caller: job(caller) for job, caller in zip(beside, made[len(carts) :], strict=True)
+        ]
         results = together(jobs)
     assert errors_of(results[len(carts) :]) == []
     return results[: len(carts)]
@@ -87,10 +89,14 @@ def test_buyers_cancels_and_expiries_meet_without_a_deadlock(shop, slots, seed):
     totals = [shop.quote(cart)["total_minor"] for cart in carts]
     with callers(shop, 60) as made:
         jobs = [lambda i=i: place(made[i], carts[i], totals[i]) for i in range(40)]
-        jobs += [lambda i=i: made[40 + i].call("cancel_order", order_id=earlier[12 + i], reason="No") for i in range(12)]
+        jobs += [
+            lambda i=i: made[40 + i].call("cancel_order", order_id=earlier[12 + i], reason="No") for i in range(12)
+        ]
         jobs += [lambda i=i: made[52 + i].call("expire_unpaid_orders", batch=5) for i in range(6)]
         jobs += [
-            lambda i=i: made[58 + i].call("split_stock", variant_id=variants[i], warehouse_id=shop.warehouses[0], slots=12)
+            lambda i=i: made[58 + i].call(
+                "split_stock", variant_id=variants[i], warehouse_id=shop.warehouses[0], slots=12
+            )
             for i in range(2)
         ]
         results = together(jobs)
@@ -100,7 +106,8 @@ def test_buyers_cancels_and_expiries_meet_without_a_deadlock(shop, slots, seed):
     assert [shop.status(order) for order in earlier] == ["expired"] * 12 + ["cancelled"] * 12
     for variant in variants:
         sold = shop.owner.value(
-            "SELECT coalesce(sum(quantity - cancelled_quantity), 0) FROM shop.order_items WHERE variant_id = %s", (variant,)
+            "SELECT coalesce(sum(quantity - cancelled_quantity), 0) FROM shop.order_items WHERE variant_id = %s",
+            (variant,),
         )
         assert sold + shop.free(variant) == STOCK
 
@@ -171,12 +178,19 @@ def test_promised_units_are_not_adjusted_away(shop):
     adjustment = {"variant_id": variant, "warehouse_id": shop.warehouses[0], "delta": -5, "reason": "Flood"}
     refused = shop.app.refused("adjust_stock", **adjustment)
     numbers = [
-        shop.owner.value("SELECT order_number FROM shop.orders WHERE order_id = %s", (order,)) for order in (second, first)
+        shop.owner.value("SELECT order_number FROM shop.orders WHERE order_id = %s", (order,))
+        for order in (second, first)
     ]
-    assert (refused.pgcode, refused.diag.message_detail) == ("SH401", f'{{"orders": [{numbers[0]}, {numbers[1]}], "missing": 3}}')
+    assert (refused.pgcode, refused.diag.message_detail) == (
+        "SH401",
+        f'{{"orders": [{numbers[0]}, {numbers[1]}], "missing": 3}}',
+    )
 
     assert shop.app.call("adjust_stock", **adjustment, p_release=True) == 5
-    assert shop.owner.query("SELECT order_id, allocated_quantity FROM shop.order_items ORDER BY 2") == [(second, 1), (first, 4)]
+    assert shop.owner.query("SELECT order_id, allocated_quantity FROM shop.order_items ORDER BY 2") == [
+        (second, 1),
+        (first, 4),
+    ]
 
 
 def test_adjusting_while_orders_are_placed_and_cancelled_neither_deadlocks_nor_oversells(shop):
@@ -187,7 +201,14 @@ def test_adjusting_while_orders_are_placed_and_cancelled_neither_deadlocks_nor_o
     def adjust(caller):
         for _ in range(5):
             try:
-                caller.call("adjust_stock", variant_id=variant, warehouse_id=shop.warehouses[0], delta=-15, reason="Lost", p_release=True)
+                caller.call(
+                    "adjust_stock",
+                    variant_id=variant,
+                    warehouse_id=shop.warehouses[0],
+                    delta=-15,
+                    reason="Lost",
+                    p_release=True,
+                )
             except psycopg2.Error as error:
                 if error.pgcode != "SH401":
                     raise
@@ -214,9 +235,13 @@ def test_expiry_and_webhook_at_the_same_moment_leave_one_winner(shop):
     shop.app.call("expire_unpaid_orders")
     for order, answer in zip(orders, results, strict=False):
         kinds = shop.owner.query(
-            "SELECT e.kind FROM shop.payment_exceptions AS e JOIN shop.payments USING (payment_id) WHERE order_id = %s", (order,)
+            "SELECT e.kind FROM shop.payment_exceptions AS e JOIN shop.payments USING (payment_id) WHERE order_id = %s",
+            (order,),
         )
-        assert (shop.status(order), answer, kinds) in [("confirmed", "applied", []), ("expired", "exception", [("after_end",)])]
+        assert (shop.status(order), answer, kinds) in [
+            ("confirmed", "applied", []),
+            ("expired", "exception", [("after_end",)]),
+        ]
     confirmed = sum(shop.status(order) == "confirmed" for order in orders)
     assert shop.free(variant) == 100 - confirmed
     # Not a cent is lost: what was captured for an expired order is what the shop owes its customer.
@@ -230,7 +255,8 @@ def test_cart_edits_during_checkout_are_in_the_order_or_refused(shop, seed):
     with callers(shop, 24) as made:
         jobs = [lambda i=i: place(made[i], carts[i], 1499) for i in range(12)]
         jobs += [
-            lambda i=i: made[12 + i].call("set_cart_item", cart_id=carts[i], variant_id=other, quantity=1) for i in range(12)
+            lambda i=i: made[12 + i].call("set_cart_item", cart_id=carts[i], variant_id=other, quantity=1)
+            for i in range(12)
         ]
         random.Random(seed).shuffle(jobs)
         results = together(jobs)
@@ -240,6 +266,7 @@ def test_cart_edits_during_checkout_are_in_the_order_or_refused(shop, seed):
     for cart in carts:
         lines = shop.owner.value("SELECT count(*) FROM shop.cart_items WHERE cart_id = %s", (cart,))
         ordered = shop.owner.query(
-            "SELECT count(*) FROM shop.orders JOIN shop.order_items USING (order_id) WHERE cart_id = %s GROUP BY order_id", (cart,)
+            "SELECT count(*) FROM shop.orders JOIN shop.order_items USING (order_id) WHERE cart_id = %s GROUP BY order_id",
+            (cart,),
         )
         assert (lines, ordered) in [(1, [(1,)]), (2, [])]

@@ -137,6 +137,7 @@ AS $$
 #variable_conflict use_column
 BEGIN
     PERFORM shop.require_read_committed();
+    PERFORM shop.require(EXISTS (SELECT FROM shop.currencies WHERE code = withdraw_price.currency), 'currency', 'an ISO 4217 code');
     DELETE FROM shop.variant_prices AS p
     WHERE p.variant_id = withdraw_price.variant_id AND p.currency = withdraw_price.currency
       AND p.valid_from = withdraw_price.valid_from AND p.valid_from > clock_timestamp();
@@ -150,7 +151,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION api.withdraw_price(bigint, text, timestamptz) IS
-    'Withdraws a price that is not in force yet; the audit log keeps it. Locks: the price. Errors: SH002, SH109, SH801.';
+    'Withdraws a price that is not in force yet; the audit log keeps it. Locks: the price. Errors: SH001, SH002, SH109, SH801.';
 
 GRANT EXECUTE ON FUNCTION
     api.search_products(text, bigint, text, bigint, bigint, bigint, integer), api.category_tree(bigint)
