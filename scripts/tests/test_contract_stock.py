@@ -34,7 +34,7 @@ def test_64_buyers_of_50_units_get_50_units_or_the_truth(shop, slots, seed):
     variant = shop.variant(stock=STOCK)
     if slots:
         shop.app.call("split_stock", variant_id=variant, warehouse_id=shop.warehouses[0], slots=slots)
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311
     quantities = [chance.randint(1, 3) for _ in range(BUYERS)]
 
     results = race(shop, variant, quantities)
@@ -77,7 +77,7 @@ def test_buyers_cancels_and_expiries_meet_without_a_deadlock(shop, slots, seed):
     if slots:
         for variant in variants:
             shop.app.call("split_stock", variant_id=variant, warehouse_id=shop.warehouses[0], slots=slots)
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311
 
     def some_lines():
         return {variant: chance.randint(1, 3) for variant in chance.sample(variants, chance.randint(1, 3))}
@@ -128,7 +128,7 @@ def test_batches_of_expiries_and_buyers_of_the_same_goods_in_either_order_do_not
 def test_stock_that_is_split_while_it_is_bought_is_never_sold_out_in_between(shop, seed):
     variant = shop.variant(stock=400)
     others = [shop.variant(stock=400) for _ in range(3)]
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311
     lines = [{variant: 10, chance.choice(others): 1} for _ in range(32)]
     carts = [shop.cart(one) for one in lines]
     totals = [shop.quote(cart)["total_minor"] for cart in carts]
@@ -258,7 +258,7 @@ def test_cart_edits_during_checkout_are_in_the_order_or_refused(shop, seed):
             lambda i=i: made[12 + i].call("set_cart_item", cart_id=carts[i], variant_id=other, quantity=1)
             for i in range(12)
         ]
-        random.Random(seed).shuffle(jobs)
+        random.Random(seed).shuffle(jobs)  # noqa: S311
         results = together(jobs)
     # Either the edit came first and the total was not what the customer saw, or the order did and the cart was closed.
     assert sorted(set(errors_of(results)) | {"SH201", "SH301"}) == ["SH201", "SH301"]
