@@ -128,7 +128,15 @@ class Shop:
         return Caller(psycopg2.connect(**parameters))
 
     def close(self) -> None:
+        """Ends its connections, once the server has ended those of all callers: the master may not end them by force."""
         self.app.close()
+        deadline = time.monotonic() + 60
+        while self.owner.value(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename <> session_user"
+            " AND backend_type = 'client backend'"
+        ):
+            assert time.monotonic() < deadline, "a connection stays"
+            time.sleep(0.001)
         self.owner.close()
 
     def _reference(self) -> None:
