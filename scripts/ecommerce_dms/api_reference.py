@@ -67,11 +67,22 @@ class Function:
     @property
     def signature(self) -> str:
         """As one would declare it; an argument a line where one line would be too long."""
-        line = f"{self.name}({self.arguments}) → {self.result}"
+        arguments, result = _shorter(self.arguments), _shorter(self.result)
+        line = f"{self.name}({arguments}) → {result}"
         if len(line) <= 100:
             return line
-        arguments = re.split(r", (?=[\w\"]+ )", self.arguments)
-        return f"{self.name}(\n    " + ",\n    ".join(arguments) + f")\n→ {self.result}"
+        return f"{self.name}(\n    " + re.sub(r", (?=[\w\"]+ )", ",\n    ", arguments) + f")\n→ {result}"
+
+    @property
+    def paragraphs(self) -> tuple[str, str, str]:
+        """What it promises, which locks it takes, which errors it raises; empty where its COMMENT does not say."""
+        parts = re.fullmatch(r"(.*?)(?: Locks: (.*?))?(?: Errors: (.*?))?", self.promise, re.DOTALL)
+        return (parts[1], parts[2] or "", parts[3] or "")
+
+
+def _shorter(declared: str) -> str:
+    """Types as people write them, and NULL without a cast."""
+    return re.sub(r"\bNULL::[a-z ]+", "NULL", declared.replace("timestamp with time zone", "timestamptz"))
 
 
 @dataclass(frozen=True)
@@ -260,8 +271,10 @@ def _worked_example(output: str) -> str:
 
 
 def _function(function: Function, reference: Reference) -> str:
-    parts = [f"### {function.name}\n", f"```text\n{function.signature}\n```\n", f"{function.promise}\n"]
-    parts.append(f"Executed by: {', '.join(function.executed_by) or 'nobody but the owner'}.\n")
+    promise, locks, errors = function.paragraphs
+    facts = {"Locks": locks, "Errors": errors, "Executed by": ", ".join(function.executed_by) + "."}
+    listed = "".join(f"- {name}: {fact}\n" for name, fact in facts.items() if fact)
+    parts = [f"### {function.name}\n", f"```text\n{function.signature}\n```\n", f"{promise}\n", listed]
     for example in reference.examples.get(function.name, ()):
         parts.append(f"{example.says}\n\n```sql\n{example.sql}\n```\n")
     return "\n".join(parts)

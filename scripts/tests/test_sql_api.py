@@ -113,10 +113,10 @@ def raised_in(settings: Settings) -> set[str]:
             """
             SELECT coalesce(prosrc, '') FROM pg_proc WHERE pronamespace IN ('api'::regnamespace, 'shop'::regnamespace)
             UNION ALL
-            SELECT convert_from(tgargs, 'UTF8') FROM pg_trigger WHERE NOT tgisinternal
+            SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
             """
         )
-        return {code for (text,) in cursor.fetchall() for code in re.findall(r"\bSH\d{3}\b", text.replace("\0", " "))}
+        return {code for (text,) in cursor.fetchall() for code in re.findall(r"\bSH\d{3}\b", text)}
 
 
 def test_what_is_stale_is_told_with_the_difference(embedded_settings: Settings, tmp_path, monkeypatch, capsys) -> None:
