@@ -10,6 +10,7 @@ member of shop_app or shop_backoffice.
 """
 
 import argparse
+import http.client
 import json
 import signal
 import threading
@@ -89,7 +90,7 @@ def main(argv: list[str] | None = None) -> int:
         ) from None
     except psycopg2.errors.InsufficientPrivilege as error:
         raise console.UserError(f"{error}: log in as a member of shop_app") from None
-    console.say(f"{relayed:,} events delivered.")
+    console.say(f"Delivered: {relayed:,}.")
     return 0
 
 
@@ -173,7 +174,16 @@ def _print(event: Event) -> None:
     print(event.as_json(), flush=True)
 
 
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A redirected POST would go on as a GET without the event, and be answered 200."""
+
+    def redirect_request(self, *_arguments: Any) -> None:
+        """Follows none: the answer counts as it came."""
+
+
 def _poster(url: str) -> Deliver:
+    opener = urllib.request.build_opener(_NoRedirects)
+
     def post(event: Event) -> None:
         request = urllib.request.Request(  # noqa: S310 (the scheme is checked by _url)
             url,
@@ -182,12 +192,11 @@ def _poster(url: str) -> Deliver:
             method="POST",
         )
         try:
-            with urllib.request.urlopen(request, timeout=SECONDS_PER_DELIVERY):  # noqa: S310
-                pass
+            opener.open(request, timeout=SECONDS_PER_DELIVERY).close()
         except urllib.error.HTTPError as error:
             raise DeliveryFailed(f"HTTP {error.code}") from None
-        except OSError as error:
-            # No answer, or none in time; URLError and timeouts among them.
+        except (OSError, http.client.HTTPException) as error:
+            # No answer, none in time, or none of HTTP; URLError and timeouts are among them.
             raise DeliveryFailed(f"{getattr(error, 'reason', error)}") from None
 
     return post

@@ -45,6 +45,11 @@ class Receiver:
                     receiver.events.append(event)
                     receiver.keys.append(self.headers["Idempotency-Key"])
                 self.send_response(receiver.answer(event))
+                self.send_header("Location", "/elsewhere")
+                self.end_headers()
+
+            def do_GET(self) -> None:
+                self.send_response(200)
                 self.end_headers()
 
             def log_message(self, *_arguments: Any) -> None:
@@ -162,7 +167,7 @@ def test_it_prints_every_event_once_in_sequence_and_ends(database: Settings, sta
         "attempt": 1,
         "payload": {"number": 0, "words": "naïve → 日本"},
     }
-    assert said.splitlines()[-1] == "12 events delivered."
+    assert said.splitlines()[-1] == "Delivered: 12."
     assert unpublished(database) == 0
 
 
@@ -205,6 +210,17 @@ def test_a_receiver_that_is_not_there_loses_nothing(database: Settings, start: C
     _, said = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "refused; retry" in said
+    assert unpublished(database) == 1
+
+
+@pytest.mark.parametrize("status", [302, 303, 307, 400, 500])
+def test_only_an_answer_of_2xx_takes_an_event(
+    database: Settings, start: Callable, receiver: Receiver, status: int
+) -> None:
+    happen(database, orders=1, events=1)
+    receiver.answer = lambda event: status
+    start("--once", "--post-to", receiver.url).wait(60)
+    assert execute(database, "SELECT last_error FROM shop.outbox_events") == [(f"HTTP {status}",)]
     assert unpublished(database) == 1
 
 
@@ -253,7 +269,7 @@ def test_asked_to_stop_it_finishes_the_event_in_hand(
     hold.set()
     _, said = process.communicate(timeout=60)
     assert process.returncode == 0
-    assert said.splitlines()[-1] == "1 events delivered."
+    assert said.splitlines()[-1] == "Delivered: 1."
     assert len(receiver.events) == 1
     assert unpublished(database) == 4
 
@@ -273,7 +289,9 @@ def test_two_relays_share_the_work_and_keep_the_order_of_each_aggregate(
     until(lambda: unpublished(database) == 0, "all to be delivered")
     for process in relays:
         process.send_signal(signal.SIGTERM)
-    shares = [int(process.communicate(timeout=60)[1].splitlines()[-1].split()[0]) for process in relays]
+    shares = [
+        int(process.communicate(timeout=60)[1].rpartition("Delivered: ")[2].strip().rstrip(".")) for process in relays
+    ]
     assert sum(shares) == 100
     assert min(shares) > 0
     assert len(receiver.events) == 100
