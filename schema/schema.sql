@@ -332,6 +332,7 @@ DECLARE
     held integer;
     missing integer;
     level_after integer;
+    locked_orders uuid[] := '{}';
 BEGIN
     PERFORM shop.require_read_committed();
     PERFORM shop.require(delta BETWEEN -1000000 AND 1000000 AND delta <> 0, 'delta', '-1000000 to 1000000 units, not 0');
@@ -340,13 +341,16 @@ BEGIN
     PERFORM shop.require_stock_key(adjust_stock.variant_id, adjust_stock.warehouse_id);
 
     IF p_release AND delta < 0 THEN
-        -- Orders come before stock in the order of locks: those that may lose units are locked first, newest first last.
-        PERFORM FROM shop.orders
-        WHERE order_id IN (
-            SELECT a.order_id FROM shop.order_allocations AS a
-            WHERE a.variant_id = adjust_stock.variant_id AND a.warehouse_id = adjust_stock.warehouse_id
-              AND a.quantity > a.released_quantity + a.shipped_quantity)
-        ORDER BY order_id FOR NO KEY UPDATE;
+        -- Orders come before stock in the order of locks: those that may lose units are locked first.
+        SELECT array_agg(order_id) INTO locked_orders
+        FROM (
+            SELECT order_id FROM shop.orders
+            WHERE order_id IN (
+                SELECT a.order_id FROM shop.order_allocations AS a
+                WHERE a.variant_id = adjust_stock.variant_id AND a.warehouse_id = adjust_stock.warehouse_id
+                  AND a.quantity > a.released_quantity + a.shipped_quantity)
+            ORDER BY order_id FOR NO KEY UPDATE
+        ) AS held_orders;
     END IF;
     SELECT sum(on_hand - reserved), sum(on_hand) INTO free, held
     FROM (
@@ -356,6 +360,31 @@ BEGIN
     ) AS locked;
     PERFORM shop.require(coalesce(held, 0) + delta >= 0, 'delta', format('at most the %s units on hand', coalesce(held, 0)));
     missing := greatest(-delta - coalesce(free, 0), 0);
+    IF missing > 0 AND p_release THEN
+        -- Orders that were placed while the stock was waited for: locked now if nobody holds them, else left alone. Waiting
+        -- for one while holding stock could deadlock with its cancellation.
+        SELECT locked_orders || array_agg(order_id) INTO locked_orders
+        FROM (
+            SELECT order_id FROM shop.orders
+            WHERE order_id IN (
+                SELECT a.order_id FROM shop.order_allocations AS a
+                WHERE a.variant_id = adjust_stock.variant_id AND a.warehouse_id = adjust_stock.warehouse_id
+                  AND a.quantity > a.released_quantity + a.shipped_quantity)
+              AND order_id <> ALL (coalesce(locked_orders, '{}'))
+            FOR NO KEY UPDATE SKIP LOCKED
+        ) AS late_orders;
+        SELECT missing - coalesce(sum(a.quantity - a.released_quantity - a.shipped_quantity), 0) INTO held
+        FROM shop.order_allocations AS a
+        WHERE a.variant_id = adjust_stock.variant_id AND a.warehouse_id = adjust_stock.warehouse_id
+          AND a.order_id = ANY (locked_orders);
+        IF held > 0 THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'SH401',
+                MESSAGE = format('%s of the units are promised to orders that are being worked on', held),
+                HINT = 'Call again.',
+                DETAIL = jsonb_build_object('missing', held, 'orders', '[]'::jsonb);
+        END IF;
+    END IF;
 
     IF missing > 0 AND NOT p_release THEN
         RAISE EXCEPTION USING
@@ -383,7 +412,7 @@ BEGIN
                 FROM shop.order_allocations AS a
                 JOIN shop.orders AS o USING (order_id)
                 WHERE a.variant_id = adjust_stock.variant_id AND a.warehouse_id = adjust_stock.warehouse_id
-                  AND a.quantity > a.released_quantity + a.shipped_quantity
+                  AND a.quantity > a.released_quantity + a.shipped_quantity AND a.order_id = ANY (locked_orders)
             ) AS a
             WHERE running - a.open < missing
         ) AS taken
@@ -392,6 +421,7 @@ BEGIN
     END IF;
 
     IF delta > 0 THEN
+        PERFORM shop.require_stock_limit(adjust_stock.variant_id, adjust_stock.warehouse_id, delta, 'delta');
         INSERT INTO shop.stock_levels (variant_id, warehouse_id)
         VALUES (adjust_stock.variant_id, adjust_stock.warehouse_id)
         ON CONFLICT DO NOTHING;
@@ -431,7 +461,8 @@ DECLARE
 BEGIN
     PERFORM shop.require_read_committed();
     PERFORM shop.require(char_length(apply_coupon.code) BETWEEN 1 AND 40, 'code', '1 to 40 characters');
-    cart := shop.lock_open_cart(apply_coupon.cart_id);
+    cart := shop.lock_cart(apply_coupon.cart_id);
+    PERFORM shop.require_open(cart);
     SELECT coupon_id INTO found_id FROM shop.coupons
     WHERE code = upper(btrim(apply_coupon.code)) AND is_active
       AND starts_at <= now() AND coalesce(ends_at > now(), true)
@@ -508,6 +539,7 @@ BEGIN
     PERFORM shop.cancel_units(header, cancel_items.cancellation_id, line_numbers, quantities, cancel_items.reason);
     PERFORM shop.tell_outbox('order', header.order_id::text, 'order.items_cancelled',
         jsonb_build_object('order_id', header.order_id, 'cancellation_id', cancel_items.cancellation_id));
+    PERFORM shop.confirm_if_covered(header.order_id);
     UPDATE shop.orders AS o SET status = 'completed'
     WHERE o.order_id = header.order_id AND o.status = 'confirmed' AND o.shipped_units + o.cancelled_units = o.unit_count;
     RETURN (SELECT o.cancelled_minor FROM shop.orders AS o WHERE o.order_id = header.order_id);
@@ -564,12 +596,16 @@ BEGIN
     PERFORM shop.require_read_committed();
     PERFORM shop.require_password_hash(change_password.password_hash);
     PERFORM shop.require_own(change_password.customer_id);
+    PERFORM FROM shop.customers AS c WHERE c.customer_id = change_password.customer_id FOR NO KEY UPDATE;
     UPDATE shop.customer_credentials AS k
     SET password_hash = change_password.password_hash, changed_at = now(), failed_attempts = 0, locked_until = NULL
     WHERE k.customer_id = change_password.customer_id;
     IF NOT FOUND THEN
         PERFORM shop.refuse_missing('credential of customer', change_password.customer_id::text);
     END IF;
+    -- A link that was sent before does not set yet another one.
+    DELETE FROM shop.account_tokens AS t
+    WHERE t.customer_id = change_password.customer_id AND t.purpose = 'password_reset' AND t.used_at IS NULL;
     UPDATE shop.login_sessions AS s SET revoked_at = now()
     WHERE s.customer_id = change_password.customer_id AND s.revoked_at IS NULL;
     GET DIAGNOSTICS ended = ROW_COUNT;
@@ -577,7 +613,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION api.change_password(customer_id uuid, password_hash text) IS 'Sets a new password hash and ends all sessions of the customer; returns how many. Locks: credential, sessions. Errors: SH001, SH002, SH003, SH005.';
+COMMENT ON FUNCTION api.change_password(customer_id uuid, password_hash text) IS 'Sets a new password hash, ends all sessions of the customer and withdraws open links to reset it; returns how many sessions ended. Locks: customer, credential, sessions. Errors: SH001, SH002, SH003, SH005.';
 
 CREATE FUNCTION api.claim_outbox(batch integer DEFAULT 100, lease interval DEFAULT '00:00:30'::interval) RETURNS TABLE(outbox_event_id uuid, created_at timestamp with time zone, aggregate_type text, aggregate_id text, sequence bigint, event_type text, payload jsonb, attempts integer, lease_token uuid)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -646,13 +682,13 @@ BEGIN
     END IF;
     PERFORM shop.require_own(source.customer_id);
     made := api.create_cart(copy_cart.cart_id, source.currency, source.customer_id);
-    -- What can no longer be bought stays behind; what is in the new cart already stays as it is.
+    -- What can no longer be bought stays behind. Only into a cart that nobody touched yet: a retry must not bring back what
+    -- the customer took out meanwhile.
     INSERT INTO shop.cart_items (cart_id, variant_id, quantity)
     SELECT made, item.variant_id, item.quantity
     FROM shop.cart_items AS item
-    JOIN shop.product_variants AS variant USING (variant_id)
-    JOIN shop.products AS product USING (product_id)
-    WHERE item.cart_id = source.cart_id AND variant.archived_at IS NULL AND product.status = 'active'
+    WHERE item.cart_id = source.cart_id AND shop.is_sellable(item.variant_id, source.currency)
+      AND EXISTS (SELECT FROM shop.carts AS c WHERE c.cart_id = made AND c.version = 1 AND c.status = 'open')
     ORDER BY item.variant_id
     ON CONFLICT DO NOTHING;
     RETURN made;
@@ -673,6 +709,11 @@ BEGIN
     PERFORM shop.require(uuid_extract_version(create_cart.cart_id) = 7, 'cart_id', 'a UUIDv7 that the client makes');
     PERFORM shop.require(EXISTS (SELECT FROM shop.currencies WHERE code = create_cart.currency),
         'currency', 'an ISO 4217 code');
+    IF cardinality(variant_ids) > 0 THEN
+        PERFORM shop.require_cart_lines(variant_ids, quantities, create_cart.currency);
+    ELSE
+        PERFORM shop.require(coalesce(cardinality(quantities), 0) = 0, 'quantities', 'as many as variant_ids');
+    END IF;
     PERFORM shop.require_own(create_cart.customer_id);
     IF create_cart.customer_id IS NOT NULL THEN
         PERFORM FROM shop.customers AS c
@@ -683,8 +724,10 @@ BEGIN
     END IF;
 
     -- An open cart that ran out makes room for the new one.
-    UPDATE shop.carts AS c SET status = 'expired'
-    WHERE c.customer_id = create_cart.customer_id AND c.status = 'open' AND c.expires_at <= now();
+    IF create_cart.customer_id IS NOT NULL THEN
+        UPDATE shop.carts AS c SET status = 'expired'
+        WHERE c.customer_id = create_cart.customer_id AND c.status = 'open' AND c.expires_at <= now();
+    END IF;
 
     INSERT INTO shop.carts AS c (cart_id, customer_id, currency, expires_at)
     VALUES (create_cart.cart_id, create_cart.customer_id, create_cart.currency, now() + shop.cart_lifetime())
@@ -708,13 +751,17 @@ BEGIN
     END IF;
 
     IF cardinality(variant_ids) > 0 THEN
-        PERFORM api.set_cart_items(create_cart.cart_id, variant_ids, quantities);
+        INSERT INTO shop.cart_items (cart_id, variant_id, quantity)
+        SELECT create_cart.cart_id, wanted.variant_id, wanted.quantity
+        FROM unnest(variant_ids, quantities) AS wanted (variant_id, quantity)
+        WHERE wanted.quantity > 0
+        ORDER BY wanted.variant_id;
     END IF;
     RETURN create_cart.cart_id;
 END
 $$;
 
-COMMENT ON FUNCTION api.create_cart(cart_id uuid, currency text, customer_id uuid, variant_ids bigint[], quantities integer[]) IS 'Creates a cart, for a guest or a customer, with its first lines if there are any. Safe to repeat with the same key. Locks: customer. Errors: SH001, SH002, SH003, SH004, SH005, SH202, SH203, SH205.';
+COMMENT ON FUNCTION api.create_cart(cart_id uuid, currency text, customer_id uuid, variant_ids bigint[], quantities integer[]) IS 'Creates a cart, for a guest or a customer, with its first lines if there are any. Safe to repeat with the same key. Locks: customer. Errors: SH001, SH002, SH003, SH004, SH005, SH202, SH205.';
 
 CREATE FUNCTION api.credential_for_login(email text) RETURNS TABLE(customer_id uuid, password_hash text, locked_until timestamp with time zone)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -745,10 +792,12 @@ DECLARE
     parcel shop.shipments;
 BEGIN
     PERFORM shop.require_read_committed();
-    SELECT * INTO parcel FROM shop.shipments AS s WHERE s.shipment_id = deliver.shipment_id FOR NO KEY UPDATE;
+    SELECT * INTO parcel FROM shop.shipments AS s WHERE s.shipment_id = deliver.shipment_id;
     IF NOT FOUND THEN
         PERFORM shop.refuse_missing('shipment', deliver.shipment_id::text);
     END IF;
+    PERFORM shop.lock_order(parcel.order_id);
+    SELECT * INTO parcel FROM shop.shipments AS s WHERE s.shipment_id = deliver.shipment_id;
     IF parcel.delivered_at IS NULL THEN
         UPDATE shop.shipments AS s SET delivered_at = now() WHERE s.shipment_id = deliver.shipment_id;
         PERFORM shop.tell_outbox('order', parcel.order_id::text, 'order.delivered',
@@ -758,7 +807,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION api.deliver(shipment_id uuid) IS 'Records that a shipment arrived; returns when. Safe to repeat. Locks: shipment. Errors: SH002, SH005.';
+COMMENT ON FUNCTION api.deliver(shipment_id uuid) IS 'Records that a shipment arrived; returns when. Safe to repeat. Locks: order, shipment. Errors: SH002, SH003, SH005.';
 
 CREATE FUNCTION api.erase_customer(customer_id uuid) RETURNS TABLE(what text, erased bigint)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -880,27 +929,70 @@ CREATE FUNCTION api.expire_unpaid_orders(batch integer DEFAULT 100) RETURNS inte
     AS $$
 #variable_conflict use_column
 DECLARE
+    headers shop.orders[];
     header shop.orders;
-    expired integer := 0;
 BEGIN
     PERFORM shop.require_read_committed();
     PERFORM shop.require(batch BETWEEN 1 AND 10000, 'batch', '1 to 10000 orders');
     -- An order whose payment is being recorded right now is locked by it: skipped here, and seen again by the next run.
-    FOR header IN
+    SELECT array_agg(due) INTO headers
+    FROM (
         SELECT * FROM shop.orders
         WHERE status = 'pending' AND expires_at <= now() AND authorized_minor = 0
         ORDER BY expires_at, order_id
         LIMIT batch
         FOR NO KEY UPDATE SKIP LOCKED
-    LOOP
+    ) AS due;
+    IF headers IS NULL THEN
+        RETURN 0;
+    END IF;
+    -- Coupons and stock of all of them in key order, before the first is touched: one order after the other would lock in
+    -- an order of its own, and meet a checkout that comes from the other side.
+    PERFORM FROM shop.coupons AS c
+    WHERE c.coupon_id IN (
+        SELECT r.coupon_id FROM shop.coupon_redemptions AS r
+        JOIN unnest(headers) AS due USING (order_id) WHERE r.released_at IS NULL)
+    ORDER BY c.coupon_id FOR NO KEY UPDATE;
+    PERFORM FROM shop.stock_levels AS level
+    WHERE (level.variant_id, level.warehouse_id, level.slot) IN (
+        SELECT a.variant_id, a.warehouse_id, a.slot FROM shop.order_allocations AS a
+        JOIN unnest(headers) AS due USING (order_id)
+        WHERE a.quantity > a.released_quantity + a.shipped_quantity)
+    ORDER BY level.variant_id, level.warehouse_id, level.slot FOR NO KEY UPDATE;
+    FOREACH header IN ARRAY headers LOOP
         PERFORM shop.end_order(header, 'expired', 'payment_expired');
-        expired := expired + 1;
     END LOOP;
-    RETURN expired;
+    RETURN cardinality(headers);
 END
 $$;
 
 COMMENT ON FUNCTION api.expire_unpaid_orders(batch integer) IS 'Expires orders that were not paid in time, oldest first, and frees their stock; returns how many. Run it every minute. Locks: orders (skipping locked ones), coupon, stock. Errors: SH001, SH002.';
+
+CREATE FUNCTION api.fail_refund(refund_id uuid) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    refund shop.refunds;
+BEGIN
+    PERFORM shop.require_read_committed();
+    SELECT * INTO refund FROM shop.refunds AS r WHERE r.refund_id = fail_refund.refund_id;
+    IF NOT FOUND THEN
+        PERFORM shop.refuse_missing('refund', fail_refund.refund_id::text);
+    END IF;
+    PERFORM shop.lock_order(refund.order_id);
+    UPDATE shop.refunds AS r SET state = 'failed', settled_at = now()
+    WHERE r.refund_id = fail_refund.refund_id AND r.state = 'pending';
+    IF FOUND THEN
+        PERFORM shop.tell_outbox('order', refund.order_id::text, 'order.refund_failed',
+            jsonb_build_object('order_id', refund.order_id, 'refund_id', refund.refund_id));
+    END IF;
+    RETURN (SELECT r.state FROM shop.refunds AS r WHERE r.refund_id = fail_refund.refund_id);
+END
+$$;
+
+COMMENT ON FUNCTION api.fail_refund(refund_id uuid) IS 'Records that the provider refused a refund; its amount may be requested again, with another key. Returns the state: one that succeeded stays so. Safe to repeat. Locks: order, payment. Errors: SH002, SH003, SH005.';
 
 CREATE FUNCTION api.issue_invoice(order_id uuid) RETURNS TABLE(series text, number bigint, issued_at timestamp with time zone, total_minor bigint)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -927,8 +1019,7 @@ BEGIN
              concat_ws(', ', buyer.recipient, buyer.line1, buyer.line2, buyer.postal_code, buyer.city, buyer.region,
                        buyer.country),
              header.tax_number, header.total_minor - header.cancelled_minor,
-             CASE WHEN header.total_minor = 0 THEN 0 ELSE header.tax_minor
-                 - div(header.cancelled_minor::numeric * header.tax_minor, header.total_minor)::bigint END);
+             header.tax_minor - (SELECT back.tax FROM shop.taken_back(header, 'cancellation') AS back));
     END IF;
     RETURN QUERY SELECT i.series, i.number, i.issued_at, i.total_minor FROM shop.invoices AS i
     WHERE i.order_id = header.order_id;
@@ -960,12 +1051,16 @@ BEGIN
     DELETE FROM shop.account_tokens AS t
     WHERE t.customer_id = known AND t.purpose = issue_token.purpose::shop.account_token_purpose AND t.used_at IS NULL;
     INSERT INTO shop.account_tokens (customer_id, purpose, token_digest, expires_at)
-    VALUES (known, issue_token.purpose::shop.account_token_purpose, issue_token.token_digest, now() + lifetime);
+    VALUES (known, issue_token.purpose::shop.account_token_purpose, issue_token.token_digest, now() + lifetime)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        PERFORM shop.refuse_other_content('token', encode(issue_token.token_digest, 'hex'));
+    END IF;
     RETURN true;
 END
 $$;
 
-COMMENT ON FUNCTION api.issue_token(email text, purpose text, token_digest bytea, lifetime interval) IS 'Stores the SHA-256 of a one-time token for an address; the one before it no longer works. Whether the address has an account (true) decides only whether to send the mail: tell the visitor the same either way. Locks: customer. Errors: SH001, SH002.';
+COMMENT ON FUNCTION api.issue_token(email text, purpose text, token_digest bytea, lifetime interval) IS 'Stores the SHA-256 of a one-time token for an address; the one before it no longer works. Whether the address has an account (true) decides only whether to send the mail: tell the visitor the same either way. Locks: customer. Errors: SH001, SH002, SH004.';
 
 CREATE FUNCTION api.merge_carts(guest_cart_id uuid, customer_id uuid) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1003,7 +1098,7 @@ BEGIN
         PERFORM shop.require_own(guest.customer_id);
         PERFORM shop.refuse_other_content('cart', guest.cart_id::text);
     END IF;
-    guest := shop.lock_open_cart(guest.cart_id);
+    PERFORM shop.require_open(guest);
 
     UPDATE shop.carts AS c SET status = 'expired'
     WHERE c.customer_id = merge_carts.customer_id AND c.status = 'open' AND c.expires_at <= now();
@@ -1014,23 +1109,27 @@ BEGIN
         RETURN guest.cart_id;
     END IF;
 
-    -- The larger of two quantities: nobody who logs in twice finds twice the goods in the cart.
+    -- The larger of two quantities: nobody who logs in twice finds twice the goods in the cart. What the customer's cart
+    -- could not sell, in its own currency, stays behind, and so does a coupon of another currency: they would block it.
     INSERT INTO shop.cart_items AS item (cart_id, variant_id, quantity)
     SELECT mine.cart_id, theirs.variant_id, theirs.quantity
     FROM shop.cart_items AS theirs
-    WHERE theirs.cart_id = guest.cart_id
+    WHERE theirs.cart_id = guest.cart_id AND shop.is_sellable(theirs.variant_id, mine.currency)
     ORDER BY theirs.variant_id
     ON CONFLICT (cart_id, variant_id) DO UPDATE SET quantity = greatest(item.quantity, excluded.quantity);
+    PERFORM shop.require_line_limit(mine.cart_id);
     UPDATE shop.carts AS c SET status = 'merged', merged_into_cart_id = mine.cart_id WHERE c.cart_id = guest.cart_id;
     UPDATE shop.carts AS c
     SET expires_at = now() + shop.cart_lifetime(),
-        coupon_id = coalesce(c.coupon_id, guest.coupon_id)
+        coupon_id = coalesce(c.coupon_id, (
+            SELECT k.coupon_id FROM shop.coupons AS k
+            WHERE k.coupon_id = guest.coupon_id AND coalesce(k.currency = mine.currency, true)))
     WHERE c.cart_id = mine.cart_id;
     RETURN mine.cart_id;
 END
 $$;
 
-COMMENT ON FUNCTION api.merge_carts(guest_cart_id uuid, customer_id uuid) IS 'At log-in: moves a guest''s cart into the customer''s, or makes it the customer''s. Returns the cart to go on with; safe to repeat. Locks: customer, carts by key. Errors: SH001, SH002, SH003, SH004, SH005, SH201.';
+COMMENT ON FUNCTION api.merge_carts(guest_cart_id uuid, customer_id uuid) IS 'At log-in: moves a guest''s cart into the customer''s, or makes it the customer''s. Returns the cart to go on with; safe to repeat. Locks: customer, carts by key. Errors: SH001, SH002, SH003, SH004, SH005, SH201, SH203.';
 
 CREATE FUNCTION api.open_session(login_session_id uuid, customer_id uuid, token_digest bytea, lifetime interval DEFAULT '30 days'::interval, ip_address inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text) RETURNS timestamp with time zone
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1113,7 +1212,7 @@ BEGIN
            o.line_count, o.total_minor, o.currency
     FROM shop.orders AS o
     WHERE o.customer_id = order_history.customer_id
-      AND (o.placed_at, o.order_id) < (coalesce(before_placed_at, 'infinity'), coalesce(before_order_id, uuidv7()))
+      AND (o.placed_at, o.order_id) < (coalesce(before_placed_at, 'infinity'), coalesce(before_order_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
     ORDER BY o.placed_at DESC, o.order_id DESC
     LIMIT page;
 END
@@ -1130,6 +1229,7 @@ DECLARE
     cart shop.carts;
     priced shop.priced_cart;
     existing shop.orders;
+    number_given bigint;
     -- The request as one text: a retry has the same digest.
     digest bytea := sha256(convert_to(jsonb_build_array(
         place_order.order_id, place_order.cart_id, contact_email, contact_phone, shipping, billing, shipping_method,
@@ -1145,11 +1245,7 @@ BEGIN
     PERFORM shop.require_address('shipping', shipping);
     PERFORM shop.require_address('billing', billing);
 
-    SELECT * INTO cart FROM shop.carts AS c WHERE c.cart_id = place_order.cart_id FOR NO KEY UPDATE;
-    IF NOT FOUND THEN
-        PERFORM shop.refuse_missing('cart', place_order.cart_id::text);
-    END IF;
-    PERFORM shop.require_own(cart.customer_id);
+    cart := shop.lock_cart(place_order.cart_id);
     SELECT * INTO existing FROM shop.orders AS o
     WHERE o.cart_id = place_order.cart_id OR o.order_id = place_order.order_id;
     IF FOUND THEN
@@ -1160,7 +1256,7 @@ BEGIN
                             existing.expires_at;
         RETURN;
     END IF;
-    cart := shop.lock_open_cart(place_order.cart_id);
+    PERFORM shop.require_open(cart);
 
     priced := shop.price_cart(cart, shipping.country, shipping.region, shipping_method);
     IF priced.total_minor <> expected_total_minor THEN
@@ -1181,7 +1277,13 @@ BEGIN
          priced.shipping_method_name, priced.line_count, priced.unit_count, priced.subtotal_minor, priced.discount_minor,
          priced.shipping_minor, priced.shipping_tax_minor, priced.shipping_tax_count, priced.tax_minor,
          priced.total_minor,
-         now() + shop.payment_deadline());
+         now() + shop.payment_deadline())
+    ON CONFLICT (order_id) DO NOTHING
+    RETURNING orders.order_number INTO number_given;
+    IF number_given IS NULL THEN
+        -- Another cart is being ordered with the same key at this very moment.
+        PERFORM shop.refuse_other_content('order', place_order.order_id::text);
+    END IF;
     INSERT INTO shop.order_items
         (order_id, line_number, variant_id, currency, sku, product_name, variant_name, tax_class, prices_include_tax,
          quantity, unit_price_minor, subtotal_minor, discount_minor, tax_minor, tax_count, total_minor)
@@ -1194,8 +1296,13 @@ BEGIN
     INSERT INTO shop.order_shipping_taxes (order_id, jurisdiction, rate, base_minor, tax_minor)
     SELECT place_order.order_id, tax.jurisdiction, tax.rate, tax.base_minor, tax.tax_minor
     FROM unnest(priced.taxes) AS tax WHERE tax.line_number = 0;
-    PERFORM shop.insert_order_address(place_order.order_id, 'shipping', shipping);
-    PERFORM shop.insert_order_address(place_order.order_id, 'billing', billing);
+    INSERT INTO shop.order_addresses
+        (order_id, kind, recipient, company, line1, line2, city, region, postal_code, country, phone)
+    VALUES
+        (place_order.order_id, 'shipping', shipping.recipient, shipping.company, shipping.line1, shipping.line2, shipping.city,
+         shipping.region, shipping.postal_code, shipping.country, shipping.phone),
+        (place_order.order_id, 'billing', billing.recipient, billing.company, billing.line1, billing.line2, billing.city,
+         billing.region, billing.postal_code, billing.country, billing.phone);
 
     -- A coupon that takes nothing off is not used.
     IF priced.discount_minor > 0 THEN
@@ -1215,19 +1322,17 @@ BEGIN
 
     PERFORM shop.allocate_order(place_order.order_id, priced.lines);
 
+    PERFORM shop.tell_outbox('order', place_order.order_id::text, 'order.placed',
+        jsonb_build_object('order_id', place_order.order_id, 'total_minor', priced.total_minor, 'currency', priced.currency));
     IF priced.total_minor = 0 THEN
-        UPDATE shop.orders AS o SET status = 'confirmed' WHERE o.order_id = place_order.order_id;
+        PERFORM shop.confirm_if_covered(place_order.order_id);
     END IF;
-    INSERT INTO shop.outbox_events (aggregate_type, aggregate_id, event_type, payload)
-    VALUES ('order', place_order.order_id::text, 'order.placed',
-            jsonb_build_object('order_id', place_order.order_id, 'total_minor', priced.total_minor,
-                               'currency', priced.currency));
-    RETURN QUERY SELECT o.order_number, o.total_minor, o.currency, o.status::text, o.expires_at
-    FROM shop.orders AS o WHERE o.order_id = place_order.order_id;
+    RETURN QUERY SELECT number_given, priced.total_minor, priced.currency,
+                        CASE priced.total_minor WHEN 0 THEN 'confirmed' ELSE 'pending' END, now() + shop.payment_deadline();
 END
 $_$;
 
-COMMENT ON FUNCTION api.place_order(order_id uuid, cart_id uuid, contact_email text, contact_phone text, shipping api.address, billing api.address, shipping_method text, expected_total_minor bigint) IS 'Places the order of a cart: reprices, refuses a total that the customer did not see, reserves the stock of all lines or of none, copies prices, taxes and addresses. The same call again returns the same order. An order without payment expires. Locks: cart, coupon, stock by key. Errors: SH001 to SH005, SH112, SH201, SH202, SH301 to SH305.';
+COMMENT ON FUNCTION api.place_order(order_id uuid, cart_id uuid, contact_email text, contact_phone text, shipping api.address, billing api.address, shipping_method text, expected_total_minor bigint) IS 'Places the order of a cart: reprices, refuses a total that the customer did not see, reserves the stock of all lines or of none, copies prices, taxes and addresses. The same call again returns the same order. An order without payment expires. Locks: cart, coupon, stock by key. Errors: SH001 to SH005, SH112, SH201, SH202, SH301 to SH305, SH308.';
 
 CREATE FUNCTION api.purge(batch integer DEFAULT 10000) RETURNS TABLE(what text, removed bigint)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1306,7 +1411,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION api.quote_cart(cart_id uuid, country text, region text, shipping_method text) IS 'What place_order will charge for the cart, line by line, tax by tax (line 0 is shipping). Locks nothing, reserves nothing. Errors: SH001, SH003, SH005, SH202, SH302, SH304, SH305.';
+COMMENT ON FUNCTION api.quote_cart(cart_id uuid, country text, region text, shipping_method text) IS 'What place_order will charge for the cart, line by line, tax by tax (line 0 is shipping). Locks nothing, reserves nothing. Errors: SH001, SH003, SH005, SH202, SH302, SH304, SH305, SH308.';
 
 CREATE FUNCTION api.receive_return(return_id uuid, line_numbers smallint[], restocked integer[], written_off integer[], warehouse_id bigint) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1323,6 +1428,7 @@ BEGIN
     PERFORM shop.require(NOT EXISTS (
         SELECT FROM unnest(restocked || written_off) AS q WHERE q IS NULL OR q NOT BETWEEN 0 AND 999),
         'restocked and written_off', '0 to 999 units each');
+    PERFORM shop.require((SELECT count(DISTINCT n) = count(*) FROM unnest(line_numbers) AS n), 'line_numbers', 'each line once');
     PERFORM shop.require(EXISTS (SELECT FROM shop.warehouses AS w WHERE w.warehouse_id = receive_return.warehouse_id),
         'warehouse_id', 'a warehouse');
     SELECT * INTO goods FROM shop.returns AS r WHERE r.return_id = receive_return.return_id;
@@ -1369,6 +1475,7 @@ BEGIN
     PERFORM shop.require(coalesce(btrim(reason) <> '' AND char_length(reason) <= 500, true), 'reason',
         'NULL, or 1 to 500 characters');
     PERFORM shop.require_stock_key(receive_stock.variant_id, receive_stock.warehouse_id);
+    PERFORM shop.require_stock_limit(receive_stock.variant_id, receive_stock.warehouse_id, quantity, 'quantity');
 
     INSERT INTO shop.stock_levels (variant_id, warehouse_id)
     VALUES (receive_stock.variant_id, receive_stock.warehouse_id)
@@ -1458,12 +1565,12 @@ BEGIN
         SELECT * INTO header FROM shop.orders AS o WHERE o.order_id = known.order_id FOR NO KEY UPDATE;
         SELECT * INTO before FROM shop.payments AS p WHERE p.payment_id = known.payment_id FOR NO KEY UPDATE;
         IF before.provider_reference IS NULL AND record_payment_event.provider_reference IS NOT NULL THEN
-            UPDATE shop.payments AS p SET provider_reference = record_payment_event.provider_reference
-            WHERE p.payment_id = known.payment_id
-              AND NOT EXISTS (
-                  SELECT FROM shop.payments AS other
-                  WHERE other.provider = record_payment_event.provider
-                    AND other.provider_reference = record_payment_event.provider_reference);
+            BEGIN
+                UPDATE shop.payments AS p SET provider_reference = record_payment_event.provider_reference
+                WHERE p.payment_id = known.payment_id;
+            EXCEPTION WHEN unique_violation THEN
+                NULL; -- Another payment has it. The money moved all the same, and our own key says for what.
+            END;
         END IF;
     END IF;
 
@@ -1483,25 +1590,17 @@ BEGIN
     END IF;
 
     SELECT * INTO after FROM shop.payments AS p WHERE p.payment_id = known.payment_id;
+    -- By the totals and not by the event: it may let an earlier one count at last, a refund that came before its capture.
     PERFORM shop.post_payment_event(
         event_id, header.order_id, record_payment_event.currency, record_payment_event.kind, amount,
-        CASE record_payment_event.kind
-            WHEN 'captured' THEN after.captured_minor - before.captured_minor
-            WHEN 'refunded' THEN after.refunded_minor - before.refunded_minor ELSE 0 END);
+        after.captured_minor - before.captured_minor - after.refunded_minor + before.refunded_minor);
     IF record_payment_event.kind = 'refunded' THEN
         UPDATE shop.refunds AS r SET state = 'succeeded', settled_at = now()
         WHERE r.refund_id = record_payment_event.refund_id AND r.payment_id = known.payment_id AND r.state = 'pending'
           AND r.amount_minor = amount;
     END IF;
 
-    -- The order moves on by itself.
-    UPDATE shop.orders AS o SET status = 'confirmed'
-    WHERE o.order_id = header.order_id AND o.status = 'pending'
-      AND o.authorized_minor >= o.total_minor - o.cancelled_minor;
-    IF FOUND THEN
-        PERFORM shop.tell_outbox('order', header.order_id::text, 'order.confirmed',
-            jsonb_build_object('order_id', header.order_id, 'payment_id', known.payment_id));
-    END IF;
+    PERFORM shop.confirm_if_covered(header.order_id);
     IF EXISTS (SELECT FROM shop.payment_exceptions AS e WHERE e.payment_event_id = event_id AND e.resolved_at IS NULL) THEN
         RETURN 'exception';
     END IF;
@@ -1564,7 +1663,8 @@ DECLARE
     new_version bigint;
 BEGIN
     PERFORM shop.require_read_committed();
-    cart := shop.lock_open_cart(remove_coupon.cart_id);
+    cart := shop.lock_cart(remove_coupon.cart_id);
+    PERFORM shop.require_open(cart);
     UPDATE shop.carts AS c SET coupon_id = NULL
     WHERE c.cart_id = cart.cart_id
     RETURNING c.version INTO new_version;
@@ -1620,7 +1720,11 @@ BEGIN
     END IF;
     INSERT INTO shop.refunds (refund_id, payment_id, order_id, currency, return_id, amount_minor, reason)
     VALUES (request_refund.refund_id, payment.payment_id, payment.order_id, payment.currency, request_refund.return_id,
-            request_refund.amount_minor, request_refund.reason);
+            request_refund.amount_minor, request_refund.reason)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        PERFORM shop.refuse_other_content('refund', request_refund.refund_id::text);
+    END IF;
     PERFORM shop.tell_outbox('order', payment.order_id::text, 'order.refund_requested',
         jsonb_build_object('order_id', payment.order_id, 'refund_id', request_refund.refund_id,
                            'amount_minor', request_refund.amount_minor));
@@ -1649,10 +1753,13 @@ BEGIN
     PERFORM shop.require(btrim(reason) <> '' AND char_length(reason) <= 500, 'reason', '1 to 500 characters');
     header := shop.lock_order(request_return.order_id);
     IF EXISTS (SELECT FROM shop.returns AS r WHERE r.return_id = request_return.return_id) THEN
-        IF NOT EXISTS (
-            SELECT FROM shop.returns AS r
-            WHERE r.return_id = request_return.return_id AND r.order_id = header.order_id
-              AND r.item_count = cardinality(line_numbers)
+        IF EXISTS (
+            SELECT FROM unnest(line_numbers, quantities) AS w (line_number, quantity)
+            FULL JOIN (
+                SELECT line_number, quantity::integer AS quantity FROM shop.return_items AS i
+                WHERE i.return_id = request_return.return_id AND i.order_id = header.order_id
+            ) AS stored USING (line_number, quantity)
+            WHERE w.line_number IS NULL OR stored.line_number IS NULL
         ) THEN
             PERFORM shop.refuse_other_content('return', request_return.return_id::text);
         END IF;
@@ -1680,7 +1787,11 @@ BEGIN
             DETAIL = jsonb_build_object('lines', wrong);
     END IF;
     INSERT INTO shop.returns (return_id, order_id, reason)
-    VALUES (request_return.return_id, header.order_id, request_return.reason);
+    VALUES (request_return.return_id, header.order_id, request_return.reason)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        PERFORM shop.refuse_other_content('return', request_return.return_id::text);
+    END IF;
     INSERT INTO shop.return_items (return_id, line_number, order_id, quantity)
     SELECT request_return.return_id, wanted.line_number, header.order_id, wanted.quantity
     FROM unnest(line_numbers, quantities) AS wanted (line_number, quantity);
@@ -1703,7 +1814,7 @@ DECLARE
 BEGIN
     PERFORM shop.require_read_committed();
     PERFORM shop.require(btrim(resolution) <> '' AND char_length(resolution) <= 1000, 'resolution', '1 to 1000 characters');
-    PERFORM shop.require(who IS NOT NULL, 'shop.actor', 'set to who decides, such as staff:42');
+    PERFORM shop.require(char_length(btrim(who)) BETWEEN 1 AND 200, 'shop.actor', 'set to who decides, such as staff:42');
     SELECT * INTO found FROM shop.payment_exceptions AS e
     WHERE e.payment_exception_id = resolve_payment_exception.payment_exception_id FOR NO KEY UPDATE;
     IF found.payment_exception_id IS NULL THEN
@@ -1809,38 +1920,17 @@ CREATE FUNCTION api.set_cart_items(cart_id uuid, variant_ids bigint[], quantitie
 #variable_conflict use_column
 DECLARE
     cart shop.carts;
-    unsellable bigint[];
     new_version bigint;
 BEGIN
     PERFORM shop.require_read_committed();
-    PERFORM shop.require(cardinality(variant_ids) BETWEEN 1 AND 200, 'variant_ids', '1 to 200 keys of variants');
-    PERFORM shop.require(cardinality(quantities) = cardinality(variant_ids), 'quantities', 'as many as variant_ids');
-    PERFORM shop.require(NOT EXISTS (SELECT FROM unnest(quantities) AS q WHERE q IS NULL OR q NOT BETWEEN 0 AND 999),
-        'quantities', '0 (remove) to 999 units');
-    PERFORM shop.require((SELECT count(DISTINCT v) = count(*) FROM unnest(variant_ids) AS v),
-        'variant_ids', 'each variant once');
-    cart := shop.lock_open_cart(set_cart_items.cart_id);
+    cart := shop.lock_cart(set_cart_items.cart_id);
+    PERFORM shop.require_cart_lines(variant_ids, quantities, cart.currency);
+    PERFORM shop.require_open(cart);
 
-    DELETE FROM shop.cart_items AS item
-    USING unnest(variant_ids, quantities) AS wanted (variant_id, quantity)
-    WHERE item.cart_id = cart.cart_id AND item.variant_id = wanted.variant_id AND wanted.quantity = 0;
-
-    SELECT array_agg(wanted.variant_id ORDER BY wanted.variant_id) INTO unsellable
-    FROM unnest(variant_ids, quantities) AS wanted (variant_id, quantity)
-    WHERE wanted.quantity > 0 AND NOT EXISTS (
-        SELECT FROM shop.product_variants AS variant
-        JOIN shop.products AS product USING (product_id)
-        WHERE variant.variant_id = wanted.variant_id AND variant.archived_at IS NULL AND product.status = 'active'
-          AND EXISTS (
-              SELECT FROM shop.variant_prices AS price
-              WHERE price.variant_id = variant.variant_id AND price.currency = cart.currency
-                AND price.valid_from <= now()));
-    IF unsellable IS NOT NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'SH202',
-            MESSAGE = format('%s cannot be bought in %s', array_to_string(unsellable, ', '), cart.currency),
-            HINT = 'Leave these variants out.',
-            DETAIL = jsonb_build_object('variant_ids', unsellable);
+    IF 0 = ANY (quantities) THEN
+        DELETE FROM shop.cart_items AS item
+        USING unnest(variant_ids, quantities) AS wanted (variant_id, quantity)
+        WHERE item.cart_id = cart.cart_id AND item.variant_id = wanted.variant_id AND wanted.quantity = 0;
     END IF;
 
     INSERT INTO shop.cart_items AS item (cart_id, variant_id, quantity)
@@ -1851,12 +1941,7 @@ BEGIN
     ON CONFLICT (cart_id, variant_id) DO UPDATE SET quantity = excluded.quantity
     WHERE item.quantity <> excluded.quantity;
 
-    IF (SELECT count(*) FROM shop.cart_items AS item WHERE item.cart_id = cart.cart_id) > 200 THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'SH203',
-            MESSAGE = format('cart %s would have more than 200 lines', cart.cart_id),
-            HINT = 'Order in several carts.';
-    END IF;
+    PERFORM shop.require_line_limit(cart.cart_id);
 
     UPDATE shop.carts AS c SET expires_at = now() + shop.cart_lifetime()
     WHERE c.cart_id = cart.cart_id
@@ -1919,10 +2004,17 @@ BEGIN
     PERFORM shop.require(amount_minor BETWEEN 0 AND 1000000000000, 'amount_minor', '0 to 1000000000000');
     PERFORM shop.require(coalesce(compare_at_minor > amount_minor AND compare_at_minor <= 1000000000000, true),
         'compare_at_minor', 'NULL, or more than amount_minor');
-    PERFORM shop.require(starts >= now() AND starts < now() + interval '5 years', 'valid_from', 'NULL for now, or within 5 years');
     IF NOT EXISTS (SELECT FROM shop.product_variants AS v WHERE v.variant_id = set_price.variant_id AND v.archived_at IS NULL) THEN
         PERFORM shop.refuse_missing('live variant', set_price.variant_id::text);
     END IF;
+    IF EXISTS (
+        SELECT FROM shop.variant_prices AS p
+        WHERE p.variant_id = set_price.variant_id AND p.currency = set_price.currency AND p.valid_from = starts
+          AND p.amount_minor = set_price.amount_minor AND p.compare_at_minor IS NOT DISTINCT FROM set_price.compare_at_minor
+    ) THEN
+        RETURN starts; -- A retry, perhaps after that moment has come.
+    END IF;
+    PERFORM shop.require(starts >= now() AND starts < now() + interval '5 years', 'valid_from', 'NULL for now, or within 5 years');
     INSERT INTO shop.variant_prices (variant_id, currency, valid_from, amount_minor, compare_at_minor)
     VALUES (set_price.variant_id, set_price.currency, starts, set_price.amount_minor, set_price.compare_at_minor)
     ON CONFLICT DO NOTHING;
@@ -1965,7 +2057,16 @@ BEGIN
     header := shop.lock_order(ship.order_id);
     SELECT * INTO existing FROM shop.shipments AS s WHERE s.shipment_id = ship.shipment_id;
     IF FOUND THEN
-        IF (existing.order_id, existing.warehouse_id, existing.carrier) <> (ship.order_id, ship.warehouse_id, ship.carrier) THEN
+        IF (existing.order_id, existing.warehouse_id, existing.carrier, existing.tracking_number)
+               IS DISTINCT FROM (ship.order_id, ship.warehouse_id, ship.carrier, ship.tracking_number)
+           OR line_numbers IS NOT NULL AND EXISTS (
+               SELECT FROM unnest(line_numbers, quantities) AS w (line_number, quantity)
+               FULL JOIN (
+                   SELECT line_number, sum(quantity)::integer AS quantity FROM shop.shipment_items AS i
+                   WHERE i.shipment_id = ship.shipment_id GROUP BY line_number
+               ) AS stored USING (line_number, quantity)
+               WHERE w.line_number IS NULL OR stored.line_number IS NULL
+           ) THEN
             PERFORM shop.refuse_other_content('shipment', ship.shipment_id::text);
         END IF;
         RETURN (SELECT sum(i.quantity) FROM shop.shipment_items AS i WHERE i.shipment_id = ship.shipment_id);
@@ -1994,7 +2095,11 @@ BEGIN
     END IF;
 
     INSERT INTO shop.shipments (shipment_id, order_id, warehouse_id, carrier, tracking_number, line_count)
-    VALUES (ship.shipment_id, ship.order_id, ship.warehouse_id, ship.carrier, ship.tracking_number, items);
+    VALUES (ship.shipment_id, ship.order_id, ship.warehouse_id, ship.carrier, ship.tracking_number, items)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        PERFORM shop.refuse_other_content('shipment', ship.shipment_id::text);
+    END IF;
     INSERT INTO shop.shipment_items (shipment_id, order_id, warehouse_id, line_number, slot, quantity)
     SELECT ship.shipment_id, ship.order_id, ship.warehouse_id, line_number, slot, units
     FROM shop.pick_shipment(ship.order_id, ship.warehouse_id, line_numbers, quantities);
@@ -2019,6 +2124,8 @@ BEGIN
     PERFORM shop.require_read_committed();
     PERFORM shop.require(slots BETWEEN 1 AND 256, 'slots', '1 to 256');
     PERFORM shop.require_stock_key(split_stock.variant_id, split_stock.warehouse_id);
+    -- Waits for those who are buying the variant, and holds the others back until the slots are there to be seen.
+    PERFORM pg_advisory_xact_lock(shop.slots_gate(split_stock.variant_id));
     INSERT INTO shop.stock_levels (variant_id, warehouse_id, slot)
     SELECT split_stock.variant_id, split_stock.warehouse_id, n FROM generate_series(0, slots - 1) AS n
     ON CONFLICT DO NOTHING;
@@ -2045,7 +2152,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION api.split_stock(variant_id bigint, warehouse_id bigint, slots integer) IS 'Spreads the free units of a hot product over slots, so that its buyers do not queue behind one row; 1 puts them together again. Returns the free units. Safe to repeat. Locks: the stock by key. Errors: SH001, SH002, SH005, SH109.';
+COMMENT ON FUNCTION api.split_stock(variant_id bigint, warehouse_id bigint, slots integer) IS 'Spreads the free units of a hot product over slots, so that its buyers do not queue behind one row; 1 puts them together again. Returns the free units. Safe to repeat. One variant a transaction. Locks: the gate of its slots, its stock by key. Errors: SH001, SH002, SH005, SH109.';
 
 CREATE FUNCTION api.start_payment(payment_id uuid, order_id uuid, provider text, method text, amount_minor bigint DEFAULT NULL::bigint) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2084,7 +2191,11 @@ BEGIN
     END IF;
     INSERT INTO shop.payments (payment_id, order_id, currency, provider, method, amount_minor)
     VALUES (start_payment.payment_id, header.order_id, header.currency, start_payment.provider, start_payment.method,
-            coalesce(start_payment.amount_minor, owed));
+            coalesce(start_payment.amount_minor, owed))
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        PERFORM shop.refuse_other_content('payment', start_payment.payment_id::text);
+    END IF;
     RETURN coalesce(start_payment.amount_minor, owed);
 END
 $_$;
@@ -2115,10 +2226,17 @@ BEGIN
     PERFORM shop.require_read_committed();
     PERFORM shop.require_digest(use_token.token_digest);
     PERFORM shop.require(purpose IN ('email_verification', 'password_reset'), 'purpose', 'email_verification or password_reset');
-    UPDATE shop.account_tokens AS t SET used_at = now()
-    WHERE t.token_digest = use_token.token_digest AND t.purpose = use_token.purpose::shop.account_token_purpose
-      AND t.used_at IS NULL AND t.expires_at > now()
-    RETURNING t.customer_id INTO owner_id;
+    -- The customer first, as issue_token does, which takes an older token away under that lock.
+    PERFORM FROM shop.customers AS c
+    WHERE c.customer_id = (SELECT t.customer_id FROM shop.account_tokens AS t WHERE t.token_digest = use_token.token_digest)
+      AND c.status = 'active'
+    FOR NO KEY UPDATE;
+    IF FOUND THEN
+        UPDATE shop.account_tokens AS t SET used_at = now()
+        WHERE t.token_digest = use_token.token_digest AND t.purpose = use_token.purpose::shop.account_token_purpose
+          AND t.used_at IS NULL AND t.expires_at > now()
+        RETURNING t.customer_id INTO owner_id;
+    END IF;
     IF owner_id IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH602', MESSAGE = 'the token is unknown, expired or used', HINT = 'Have another one sent.';
@@ -2130,7 +2248,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION api.use_token(token_digest bytea, purpose text) IS 'Uses a one-time token; returns whose it was. Either purpose proves the address. Works once. Locks: token, customer. Errors: SH001, SH002, SH602.';
+COMMENT ON FUNCTION api.use_token(token_digest bytea, purpose text) IS 'Uses a one-time token; returns whose it was. Either purpose proves the address. Works once. Locks: customer, token. Errors: SH001, SH002, SH602.';
 
 CREATE FUNCTION api.verify_integrity() RETURNS TABLE(invariant text, examined bigint, violations bigint, example text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -2160,6 +2278,7 @@ CREATE FUNCTION api.withdraw_price(variant_id bigint, currency text, valid_from 
 #variable_conflict use_column
 BEGIN
     PERFORM shop.require_read_committed();
+    PERFORM shop.require(EXISTS (SELECT FROM shop.currencies WHERE code = withdraw_price.currency), 'currency', 'an ISO 4217 code');
     DELETE FROM shop.variant_prices AS p
     WHERE p.variant_id = withdraw_price.variant_id AND p.currency = withdraw_price.currency
       AND p.valid_from = withdraw_price.valid_from AND p.valid_from > clock_timestamp();
@@ -2173,7 +2292,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION api.withdraw_price(variant_id bigint, currency text, valid_from timestamp with time zone) IS 'Withdraws a price that is not in force yet; the audit log keeps it. Locks: the price. Errors: SH002, SH109, SH801.';
+COMMENT ON FUNCTION api.withdraw_price(variant_id bigint, currency text, valid_from timestamp with time zone) IS 'Withdraws a price that is not in force yet; the audit log keeps it. Locks: the price. Errors: SH001, SH002, SH109, SH801.';
 
 CREATE FUNCTION shop.act_as_customer(wanted uuid) RETURNS void
     LANGUAGE plpgsql
@@ -2192,27 +2311,33 @@ CREATE FUNCTION shop.allocate_order(placed_order_id uuid, lines shop.priced_line
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
-#variable_conflict use_column
 DECLARE
     split bigint[];
-    done boolean := false;
     short jsonb;
 BEGIN
+    PERFORM pg_advisory_xact_lock_shared(shop.slots_gate(bought.variant_id))
+    FROM (SELECT variant_id FROM unnest(lines) ORDER BY variant_id) AS bought;
     SELECT array_agg(DISTINCT level.variant_id) INTO split
-    FROM shop.stock_levels AS level
-    JOIN unnest(lines) AS line USING (variant_id)
-    WHERE level.slot > 0;
+    FROM unnest(lines) AS line
+    JOIN shop.stock_levels AS level ON level.variant_id = line.variant_id AND level.slot > 0;
 
     IF split IS NOT NULL THEN
         BEGIN
-            PERFORM shop.insert_allocations(placed_order_id, lines, split);
-            done := true;
+            IF shop.insert_allocations(placed_order_id, lines, split) IS NULL THEN
+                RETURN;
+            END IF;
+            RAISE EXCEPTION USING ERRCODE = 'SH303', MESSAGE = 'gives back the locks of the first try';
         EXCEPTION WHEN SQLSTATE 'SH303' THEN
-            done := false;
+            NULL;
         END;
     END IF;
-    IF NOT done THEN
-        PERFORM shop.insert_allocations(placed_order_id, lines, '{}');
+    short := shop.insert_allocations(placed_order_id, lines, '{}');
+    IF short IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH303',
+            MESSAGE = 'not enough in stock',
+            HINT = 'Lower the quantities of the lines that DETAIL lists; nothing was reserved.',
+            DETAIL = jsonb_build_object('short', short);
     END IF;
 END
 $$;
@@ -2761,6 +2886,21 @@ $$;
 
 COMMENT ON FUNCTION shop.compare_order_with_shipping_taxes() IS 'Trigger: shipping taxes sum to the order''s.';
 
+CREATE FUNCTION shop.confirm_if_covered(wanted uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE shop.orders SET status = 'confirmed'
+    WHERE order_id = wanted AND status = 'pending' AND authorized_minor >= total_minor - cancelled_minor;
+    IF FOUND THEN
+        PERFORM shop.tell_outbox('order', wanted::text, 'order.confirmed', jsonb_build_object('order_id', wanted));
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION shop.confirm_if_covered(wanted uuid) IS 'Confirms a pending order that is paid for, authorized in full, or free.';
+
 CREATE FUNCTION shop.convert_cart() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
@@ -3065,6 +3205,11 @@ DECLARE
     line_numbers smallint[];
     units integer[];
 BEGIN
+    -- The coupon before the stock, as at checkout.
+    PERFORM FROM shop.coupons AS c
+    WHERE c.coupon_id = (
+        SELECT r.coupon_id FROM shop.coupon_redemptions AS r WHERE r.order_id = header.order_id AND r.released_at IS NULL)
+    FOR NO KEY UPDATE;
     SELECT array_agg(line_number ORDER BY line_number), array_agg(quantity - cancelled_quantity ORDER BY line_number)
     INTO line_numbers, units
     FROM shop.order_items WHERE order_id = header.order_id AND cancelled_quantity < quantity;
@@ -3188,7 +3333,7 @@ $$;
 
 COMMENT ON FUNCTION shop.fold_payment_events(wanted_payment_id uuid, OUT authorized bigint, OUT captured bigint, OUT refunded bigint, OUT over_captured bigint, OUT over_refunded bigint, OUT closed_at timestamp with time zone) IS 'Totals of a payment by the set of its events.';
 
-CREATE FUNCTION shop.insert_allocations(placed_order_id uuid, lines shop.priced_line[], unwaited bigint[]) RETURNS void
+CREATE FUNCTION shop.insert_allocations(placed_order_id uuid, lines shop.priced_line[], unwaited bigint[]) RETURNS jsonb
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
@@ -3196,17 +3341,18 @@ CREATE FUNCTION shop.insert_allocations(placed_order_id uuid, lines shop.priced_
 DECLARE
     short jsonb;
 BEGIN
-    WITH locked AS MATERIALIZED (
+    WITH line AS MATERIALIZED (
+        SELECT line_number, variant_id, quantity FROM unnest(lines)
+    ), locked AS MATERIALIZED (
         SELECT level.variant_id, level.warehouse_id, level.slot, level.on_hand - level.reserved AS free
         FROM shop.stock_levels AS level
-        WHERE level.variant_id IN (SELECT variant_id FROM unnest(lines))
-          AND level.variant_id <> ALL (unwaited)
+        WHERE level.variant_id = ANY (ARRAY(SELECT variant_id FROM line WHERE variant_id <> ALL (unwaited)))
           AND level.warehouse_id IN (SELECT warehouse_id FROM shop.warehouses WHERE is_active)
         ORDER BY level.variant_id, level.warehouse_id, level.slot
-        FOR NO KEY UPDATE
+        FOR NO KEY UPDATE OF level
     ), at_once AS MATERIALIZED (
         SELECT picked.*
-        FROM unnest(lines) AS line
+        FROM line
         CROSS JOIN LATERAL (
             SELECT level.variant_id, level.warehouse_id, level.slot, level.on_hand - level.reserved AS free
             FROM shop.stock_levels AS level
@@ -3224,51 +3370,31 @@ BEGIN
         SELECT line.line_number, line.variant_id, line.quantity, level.warehouse_id, level.slot, level.free,
                sum(level.free) OVER (
                    PARTITION BY line.line_number ORDER BY warehouse.priority, level.warehouse_id, level.slot) AS running
-        FROM unnest(lines) AS line
+        FROM line
         JOIN (SELECT * FROM locked UNION ALL SELECT * FROM at_once) AS level USING (variant_id)
         JOIN shop.warehouses AS warehouse USING (warehouse_id)
         WHERE level.free > 0
+    ), lacking AS MATERIALIZED (
+        SELECT line.line_number, line.variant_id, line.quantity, coalesce(stock.free, 0) AS available
+        FROM line
+        LEFT JOIN (SELECT line_number, sum(free) AS free FROM offered GROUP BY line_number) AS stock USING (line_number)
+        WHERE coalesce(stock.free, 0) < line.quantity
+    ), inserted AS (
+        INSERT INTO shop.order_allocations (order_id, line_number, variant_id, warehouse_id, slot, quantity)
+        SELECT placed_order_id, line_number, variant_id, warehouse_id, slot, least(free, quantity - (running - free))
+        FROM offered
+        WHERE running - free < quantity AND NOT EXISTS (SELECT FROM lacking)
+        ORDER BY variant_id, warehouse_id, slot
     )
-    INSERT INTO shop.order_allocations (order_id, line_number, variant_id, warehouse_id, slot, quantity)
-    SELECT placed_order_id, line_number, variant_id, warehouse_id, slot,
-           least(free, quantity - (running - free))
-    FROM offered
-    WHERE running - free < quantity
-    ORDER BY variant_id, warehouse_id, slot;
-
-    SELECT jsonb_agg(jsonb_build_object(
-               'variant_id', line.variant_id, 'wanted', line.quantity, 'available', coalesce(got.quantity, 0))
-               ORDER BY line.line_number)
+    SELECT jsonb_agg(jsonb_build_object('variant_id', variant_id, 'wanted', quantity, 'available', available)
+                     ORDER BY line_number)
     INTO short
-    FROM unnest(lines) AS line
-    LEFT JOIN (
-        SELECT line_number, sum(quantity) AS quantity FROM shop.order_allocations
-        WHERE order_id = placed_order_id GROUP BY line_number
-    ) AS got USING (line_number)
-    WHERE coalesce(got.quantity, 0) < line.quantity;
-    IF short IS NOT NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'SH303',
-            MESSAGE = 'not enough in stock',
-            HINT = 'Lower the quantities of the lines that DETAIL lists; nothing was reserved.',
-            DETAIL = jsonb_build_object('short', short);
-    END IF;
+    FROM lacking;
+    RETURN short;
 END
 $$;
 
-COMMENT ON FUNCTION shop.insert_allocations(placed_order_id uuid, lines shop.priced_line[], unwaited bigint[]) IS 'Allocates stock to all lines of an order, or raises SH303 with every line that is short.';
-
-CREATE FUNCTION shop.insert_order_address(placed_order_id uuid, wanted_kind text, address api.address) RETURNS void
-    LANGUAGE sql
-    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
-    AS $$
-    INSERT INTO shop.order_addresses
-        (order_id, kind, recipient, company, line1, line2, city, region, postal_code, country, phone)
-    SELECT placed_order_id, wanted_kind::shop.address_kind, (address).recipient, (address).company, (address).line1,
-           (address).line2, (address).city, (address).region, (address).postal_code, (address).country, (address).phone
-$$;
-
-COMMENT ON FUNCTION shop.insert_order_address(placed_order_id uuid, wanted_kind text, address api.address) IS 'Copies an address to an order.';
+COMMENT ON FUNCTION shop.insert_allocations(placed_order_id uuid, lines shop.priced_line[], unwaited bigint[]) IS 'Allocates stock to all lines of an order; NULL, or to none and returns those that are short.';
 
 CREATE FUNCTION shop.invariant_allocations_are_of_their_line() RETURNS TABLE(examined bigint, violations bigint, example text)
     LANGUAGE sql STABLE
@@ -3983,6 +4109,22 @@ $$;
 
 COMMENT ON FUNCTION shop.invariant_stock_transfers_balance() IS 'Transfers move stock between places; over all places they sum to zero.';
 
+CREATE FUNCTION shop.is_sellable(wanted_variant_id bigint, wanted_currency text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+    SELECT EXISTS (
+        SELECT FROM shop.product_variants AS variant
+        JOIN shop.products AS product USING (product_id)
+        WHERE variant.variant_id = wanted_variant_id AND variant.archived_at IS NULL AND product.status = 'active'
+          AND EXISTS (
+              SELECT FROM shop.variant_prices AS price
+              WHERE price.variant_id = wanted_variant_id AND price.currency = wanted_currency
+                AND price.valid_from <= now()))
+$$;
+
+COMMENT ON FUNCTION shop.is_sellable(wanted_variant_id bigint, wanted_currency text) IS 'Whether a variant can be bought now, in that currency.';
+
 CREATE FUNCTION shop.keep_category_ancestry() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
@@ -4178,7 +4320,7 @@ COMMENT ON COLUMN shop.carts.updated_at IS 'When it last changed. Kept by trigge
 
 COMMENT ON COLUMN shop.carts.expires_at IS 'When an open cart is given up.';
 
-CREATE FUNCTION shop.lock_open_cart(wanted uuid) RETURNS shop.carts
+CREATE FUNCTION shop.lock_cart(wanted uuid) RETURNS shop.carts
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
@@ -4190,18 +4332,11 @@ BEGIN
         PERFORM shop.refuse_missing('cart', wanted::text);
     END IF;
     PERFORM shop.require_own(cart.customer_id);
-    IF cart.status <> 'open' OR cart.expires_at <= now() THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'SH201',
-            MESSAGE = format('cart %s is %s', wanted, CASE cart.status WHEN 'open' THEN 'expired' ELSE cart.status::text END),
-            HINT = 'Copy it into a new cart with copy_cart.',
-            DETAIL = jsonb_build_object('cart_id', wanted, 'status', cart.status);
-    END IF;
     RETURN cart;
 END
 $$;
 
-COMMENT ON FUNCTION shop.lock_open_cart(wanted uuid) IS 'The cart under its lock, if it is open and the caller''s.';
+COMMENT ON FUNCTION shop.lock_cart(wanted uuid) IS 'The cart under its lock, if it is the caller''s.';
 
 CREATE FUNCTION shop.lock_order(wanted uuid) RETURNS shop.orders
     LANGUAGE plpgsql
@@ -4379,22 +4514,23 @@ BEGIN
         PERFORM shop.post_sale(NEW);
     ELSIF NEW.cancelled_minor > OLD.cancelled_minor
         AND EXISTS (SELECT FROM shop.journals WHERE order_id = NEW.order_id AND kind = 'sale') THEN
-        PERFORM shop.post_taken_back('cancellation', NEW, NEW.cancelled_minor - OLD.cancelled_minor);
+        PERFORM shop.post_taken_back('cancellation', NEW);
+    END IF;
+    IF NEW.returned_units > OLD.returned_units THEN
+        PERFORM shop.post_taken_back('return', NEW);
     END IF;
     RETURN NULL;
 END
 $$;
 
-COMMENT ON FUNCTION shop.post_order_moves() IS 'Trigger: a confirmed order is a sale; what is cancelled of it is taken back.';
+COMMENT ON FUNCTION shop.post_order_moves() IS 'Trigger: a confirmed order is a sale; what is cancelled or comes back of it is taken back.';
 
-CREATE FUNCTION shop.post_payment_event(event_id bigint, about_order uuid, event_currency text, kind text, amount bigint, counted bigint) RETURNS void
+CREATE FUNCTION shop.post_payment_event(event_id bigint, about_order uuid, event_currency text, kind text, amount bigint, to_customer bigint) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
 DECLARE
     sign integer := CASE kind WHEN 'captured' THEN 1 WHEN 'refunded' THEN -1 ELSE 0 END;
-    -- A fold can count more than this event's amount, when it lets an earlier one count at last.
-    to_customer bigint := counted * sign;
 BEGIN
     IF sign = 0 THEN
         RETURN;
@@ -4408,20 +4544,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION shop.post_payment_event(event_id bigint, about_order uuid, event_currency text, kind text, amount bigint, counted bigint) IS 'Posts money that moved: what counts to the customer''s account, the rest to suspense.';
-
-CREATE FUNCTION shop.post_return() RETURNS trigger
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
-    AS $$
-BEGIN
-    PERFORM shop.post_taken_back('return', header, NEW.refundable_minor - OLD.refundable_minor)
-    FROM shop.orders AS header WHERE header.order_id = NEW.order_id;
-    RETURN NULL;
-END
-$$;
-
-COMMENT ON FUNCTION shop.post_return() IS 'Trigger: goods received back are taken off the sale.';
+COMMENT ON FUNCTION shop.post_payment_event(event_id bigint, about_order uuid, event_currency text, kind text, amount bigint, to_customer bigint) IS 'Posts money that moved: what counts to the customer''s account, the rest to suspense.';
 
 CREATE FUNCTION shop.post_sale(header shop.orders) RETURNS void
     LANGUAGE plpgsql
@@ -4437,27 +4560,40 @@ BEGIN
         ARRAY['receivable', 'revenue', 'shipping_revenue', 'tax_payable'],
         ARRAY[header.total_minor, -goods, -delivery, -header.tax_minor]);
     -- What was cancelled while the order was not paid was sold and taken back at once.
-    PERFORM shop.post_taken_back('cancellation', header, header.cancelled_minor);
+    PERFORM shop.post_taken_back('cancellation', header);
 END
 $$;
 
 COMMENT ON FUNCTION shop.post_sale(header shop.orders) IS 'Posts the sale of an order that is confirmed.';
 
-CREATE FUNCTION shop.post_taken_back(wanted_kind shop.journal_kind, header shop.orders, value bigint) RETURNS void
+CREATE FUNCTION shop.post_taken_back(wanted_kind shop.journal_kind, header shop.orders) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
 DECLARE
-    tax bigint := CASE WHEN header.total_minor = 0 THEN 0
-                       ELSE div(value::numeric * header.tax_minor, header.total_minor)::bigint END;
+    goods bigint;
+    delivery bigint;
+    tax bigint;
 BEGIN
+    SELECT now_back.goods - posted.goods, now_back.delivery - posted.delivery, now_back.tax - posted.tax
+    INTO goods, delivery, tax
+    FROM shop.taken_back(header, wanted_kind) AS now_back
+    CROSS JOIN (
+        SELECT coalesce(sum(line.amount_minor) FILTER (WHERE line.account = 'revenue'), 0)::bigint AS goods,
+               coalesce(sum(line.amount_minor) FILTER (WHERE line.account = 'shipping_revenue'), 0)::bigint AS delivery,
+               coalesce(sum(line.amount_minor) FILTER (WHERE line.account = 'tax_payable'), 0)::bigint AS tax
+        FROM shop.journals AS entry
+        JOIN shop.journal_lines AS line USING (journal_id)
+        WHERE entry.order_id = header.order_id AND entry.kind = wanted_kind
+    ) AS posted;
     PERFORM shop.post_journal(wanted_kind, header.order_id, NULL, header.currency,
         format('%s of order %s', initcap(wanted_kind::text), header.order_number),
-        ARRAY['revenue', 'tax_payable', 'receivable'], ARRAY[value - tax, tax, -value]);
+        ARRAY['revenue', 'shipping_revenue', 'tax_payable', 'receivable'],
+        ARRAY[goods, delivery, tax, -goods - delivery - tax]);
 END
 $$;
 
-COMMENT ON FUNCTION shop.post_taken_back(wanted_kind shop.journal_kind, header shop.orders, value bigint) IS 'Posts what a cancellation or a return takes off an order.';
+COMMENT ON FUNCTION shop.post_taken_back(wanted_kind shop.journal_kind, header shop.orders) IS 'Posts what cancellations or returns took off an order since the last entry.';
 
 CREATE FUNCTION shop.price_cart(cart shop.carts, country text, region text, method_code text) RETURNS shop.priced_cart
     LANGUAGE plpgsql STABLE
@@ -4470,22 +4606,33 @@ DECLARE
     method shop.shipping_methods;
     unsellable bigint[];
     price_contains_tax boolean;
+    takes_tax_out boolean;
 BEGIN
     priced.currency := cart.currency;
     priced.country := price_cart.country;
     SELECT prices_include_tax INTO price_contains_tax FROM shop.countries WHERE code = price_cart.country;
     PERFORM shop.require(FOUND, 'country', 'an ISO 3166-1 alpha-2 code');
-    SELECT c.is_tax_exempt, c.tax_number INTO priced.is_tax_exempt, priced.tax_number
-    FROM shop.customers AS c WHERE c.customer_id = cart.customer_id;
+    IF cart.customer_id IS NOT NULL THEN
+        SELECT c.is_tax_exempt, c.tax_number INTO priced.is_tax_exempt, priced.tax_number
+        FROM shop.customers AS c WHERE c.customer_id = cart.customer_id;
+    END IF;
     priced.is_tax_exempt := coalesce(priced.is_tax_exempt, false);
     -- Who is exempt pays the price without the tax that it contains, so the order's prices contain none.
     priced.prices_include_tax := price_contains_tax AND NOT priced.is_tax_exempt;
+    takes_tax_out := price_contains_tax AND priced.is_tax_exempt;
 
-    WITH item AS (
+    SELECT count(*), sum(quantity), sum(unit_price_minor * quantity), array_agg(variant_id) FILTER (WHERE NOT sellable),
+           array_agg(ROW(line_number, variant_id, sku, product_name, variant_name, tax_class, quantity, unit_price_minor,
+                         unit_price_minor * quantity, 0, 0, 0, 0)::shop.priced_line ORDER BY line_number)
+    INTO priced.line_count, priced.unit_count, priced.subtotal_minor, unsellable, priced.lines
+    FROM (
         SELECT row_number() OVER (ORDER BY item.added_at, item.variant_id)::smallint AS line_number,
                item.variant_id, variant.sku, product.name AS product_name, variant.name AS variant_name,
-               product.tax_class, item.quantity, price.amount_minor AS listed_minor,
-               variant.archived_at IS NULL AND product.status = 'active' AND price.amount_minor IS NOT NULL AS sellable
+               product.tax_class, item.quantity,
+               variant.archived_at IS NULL AND product.status = 'active' AND price.amount_minor IS NOT NULL AS sellable,
+               CASE WHEN takes_tax_out
+                    THEN shop.without_tax(price.amount_minor, price_cart.country, price_cart.region, product.tax_class)
+                    ELSE price.amount_minor END AS unit_price_minor
         FROM shop.cart_items AS item
         JOIN shop.product_variants AS variant USING (variant_id)
         JOIN shop.products AS product USING (product_id)
@@ -4496,20 +4643,7 @@ BEGIN
             LIMIT 1
         ) AS price ON true
         WHERE item.cart_id = cart.cart_id
-    ), line AS (
-        SELECT item.*,
-               CASE WHEN price_contains_tax AND priced.is_tax_exempt THEN (
-                   SELECT coalesce(max(base_minor), item.listed_minor)
-                   FROM shop.taxes_on(item.listed_minor, true, price_cart.country, price_cart.region, item.tax_class, now())
-               ) ELSE item.listed_minor END AS unit_price_minor
-        FROM item
-    )
-    SELECT count(*), sum(quantity), sum(unit_price_minor * quantity),
-           array_agg(variant_id) FILTER (WHERE NOT sellable),
-           array_agg(ROW(line_number, variant_id, sku, product_name, variant_name, tax_class, quantity, unit_price_minor,
-                         unit_price_minor * quantity, 0, 0, 0, 0)::shop.priced_line ORDER BY line_number)
-    INTO priced.line_count, priced.unit_count, priced.subtotal_minor, unsellable, priced.lines
-    FROM line;
+    ) AS line;
     IF priced.line_count = 0 THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH305', MESSAGE = format('cart %s is empty', cart.cart_id), HINT = 'Put something in first.';
@@ -4520,6 +4654,13 @@ BEGIN
             MESSAGE = format('%s cannot be bought in %s', array_to_string(unsellable, ', '), cart.currency),
             HINT = 'Remove these variants from the cart.',
             DETAIL = jsonb_build_object('variant_ids', unsellable);
+    END IF;
+    IF priced.subtotal_minor > 1000000000000 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH308',
+            MESSAGE = format('cart %s is worth %s, and an order at most 1000000000000', cart.cart_id, priced.subtotal_minor),
+            HINT = 'Order in several carts.',
+            DETAIL = jsonb_build_object('subtotal_minor', priced.subtotal_minor);
     END IF;
 
     priced.discount_minor := 0;
@@ -4542,26 +4683,6 @@ BEGIN
         END;
     END IF;
 
-    -- Largest remainder: every line gets its share rounded down, and the units that are left go to the lines that lost
-    -- most by rounding. The parts sum to the discount exactly.
-    IF priced.discount_minor > 0 THEN
-        SELECT array_agg(ROW(line_number, variant_id, sku, product_name, variant_name, tax_class, quantity,
-                             unit_price_minor, subtotal_minor, share + (place <= left_over)::integer, 0, 0, 0
-                         )::shop.priced_line ORDER BY line_number)
-        INTO priced.lines
-        FROM (
-            SELECT floored.*,
-                   row_number() OVER (ORDER BY fraction DESC, line_number) AS place,
-                   priced.discount_minor - sum(share) OVER () AS left_over
-            FROM (
-                SELECT line.*,
-                       div(priced.discount_minor::numeric * line.subtotal_minor, priced.subtotal_minor)::bigint AS share,
-                       (priced.discount_minor::numeric * line.subtotal_minor) % priced.subtotal_minor AS fraction
-                FROM unnest(priced.lines) AS line
-            ) AS floored
-        ) AS placed;
-    END IF;
-
     SELECT * INTO method FROM shop.shipping_methods AS m WHERE m.code = price_cart.method_code AND m.is_active;
     PERFORM shop.require(FOUND, 'shipping_method', 'the code of an active method');
     priced.shipping_method_id := method.shipping_method_id;
@@ -4578,42 +4699,54 @@ BEGIN
             MESSAGE = format('%s does not deliver to %s for %s', method.code, price_cart.country, cart.currency),
             HINT = 'Choose another shipping method.';
     END IF;
-    IF price_contains_tax AND priced.is_tax_exempt THEN
-        SELECT coalesce(max(base_minor), priced.shipping_minor) INTO priced.shipping_minor
-        FROM shop.taxes_on(priced.shipping_minor, true, price_cart.country, price_cart.region, method.tax_class, now());
+    IF takes_tax_out THEN
+        priced.shipping_minor := shop.without_tax(
+            priced.shipping_minor, price_cart.country, price_cart.region, method.tax_class);
     END IF;
 
-    IF NOT priced.is_tax_exempt THEN
-        SELECT array_agg(ROW(taxed.line_number, tax.jurisdiction, tax.rate, tax.base_minor, tax.tax_minor)::shop.priced_tax
-                         ORDER BY taxed.line_number, tax.jurisdiction)
-        INTO priced.taxes
+    -- The discount is split by largest remainder: every line gets its share rounded down, and the units that are left go to
+    -- the lines that lost most by rounding, so that the parts sum to it exactly. Then the taxes: where prices contain tax
+    -- an amount is split so that base and taxes are the amount again; otherwise each tax comes on top. Line 0 is shipping.
+    WITH floored AS (
+        SELECT line.*,
+               div(priced.discount_minor::numeric * line.subtotal_minor, greatest(priced.subtotal_minor, 1))::bigint AS share,
+               (priced.discount_minor::numeric * line.subtotal_minor) % greatest(priced.subtotal_minor, 1) AS fraction
+        FROM unnest(priced.lines) AS line
+    ), discounted AS MATERIALIZED (
+        SELECT floored.*,
+               share + (row_number() OVER (ORDER BY fraction DESC, line_number)
+                        <= priced.discount_minor - sum(share) OVER ())::integer AS discount
+        FROM floored
+    ), tax AS MATERIALIZED (
+        SELECT amount.line_number, levied.jurisdiction, levied.rate, amount.minor,
+               round(amount.minor * levied.rate
+                     / CASE WHEN priced.prices_include_tax THEN 1 + levied.all_rates ELSE 1 END)::bigint AS tax_minor
         FROM (
-            SELECT line_number, subtotal_minor - discount_minor AS amount, tax_class FROM unnest(priced.lines)
+            SELECT line_number, subtotal_minor - discount AS minor, tax_class FROM discounted
             UNION ALL
             SELECT 0, priced.shipping_minor, method.tax_class
-        ) AS taxed
-        CROSS JOIN LATERAL shop.taxes_on(
-            taxed.amount, priced.prices_include_tax, price_cart.country, price_cart.region, taxed.tax_class, now()) AS tax;
-    END IF;
+        ) AS amount
+        JOIN shop.tax_rates_at(price_cart.country, price_cart.region, now()) AS levied USING (tax_class)
+        WHERE NOT priced.is_tax_exempt
+    ), tax_of_line AS MATERIALIZED (
+        SELECT line_number, sum(tax_minor)::bigint AS minor, count(*)::smallint AS total FROM tax GROUP BY line_number
+    )
+    SELECT (SELECT array_agg(ROW(line.line_number, line.variant_id, line.sku, line.product_name, line.variant_name,
+                                 line.tax_class, line.quantity, line.unit_price_minor, line.subtotal_minor, line.discount,
+                                 coalesce(t.minor, 0),
+                                 line.subtotal_minor - line.discount
+                                     + CASE WHEN priced.prices_include_tax THEN 0 ELSE coalesce(t.minor, 0) END,
+                                 coalesce(t.total, 0))::shop.priced_line ORDER BY line.line_number)
+            FROM discounted AS line LEFT JOIN tax_of_line AS t USING (line_number)),
+           (SELECT array_agg(ROW(tax.line_number, tax.jurisdiction, tax.rate,
+                                 tax.minor - CASE WHEN priced.prices_include_tax THEN t.minor ELSE 0 END,
+                                 tax.tax_minor)::shop.priced_tax ORDER BY tax.line_number, tax.jurisdiction)
+            FROM tax JOIN tax_of_line AS t USING (line_number)),
+           coalesce((SELECT minor FROM tax_of_line WHERE line_number = 0), 0),
+           coalesce((SELECT total FROM tax_of_line WHERE line_number = 0), 0),
+           coalesce((SELECT sum(minor) FROM tax_of_line), 0)
+    INTO priced.lines, priced.taxes, priced.shipping_tax_minor, priced.shipping_tax_count, priced.tax_minor;
     priced.taxes := coalesce(priced.taxes, '{}');
-
-    SELECT array_agg(ROW(line.line_number, line.variant_id, line.sku, line.product_name, line.variant_name, line.tax_class,
-                         line.quantity, line.unit_price_minor, line.subtotal_minor, line.discount_minor,
-                         coalesce(tax.minor, 0),
-                         line.subtotal_minor - line.discount_minor
-                             + CASE WHEN priced.prices_include_tax THEN 0 ELSE coalesce(tax.minor, 0) END,
-                         coalesce(tax.total, 0)
-                     )::shop.priced_line ORDER BY line.line_number)
-    INTO priced.lines
-    FROM unnest(priced.lines) AS line
-    LEFT JOIN (
-        SELECT line_number, sum(tax_minor)::bigint AS minor, count(*) AS total FROM unnest(priced.taxes) GROUP BY line_number
-    ) AS tax USING (line_number);
-
-    SELECT coalesce(sum(tax_minor) FILTER (WHERE line_number = 0), 0), count(*) FILTER (WHERE line_number = 0),
-           coalesce(sum(tax_minor), 0)
-    INTO priced.shipping_tax_minor, priced.shipping_tax_count, priced.tax_minor
-    FROM unnest(priced.taxes);
     priced.total_minor := priced.subtotal_minor - priced.discount_minor + priced.shipping_minor
         + CASE WHEN priced.prices_include_tax THEN 0 ELSE priced.tax_minor END;
     RETURN priced;
@@ -4913,6 +5046,41 @@ $$;
 
 COMMENT ON FUNCTION shop.require_address(argument text, address api.address) IS 'Refuses an address that order_addresses could not hold.';
 
+CREATE FUNCTION shop.require_cart_lines(variant_ids bigint[], quantities integer[], currency text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+DECLARE
+    unsellable bigint[];
+BEGIN
+    PERFORM shop.require(cardinality(variant_ids) BETWEEN 1 AND 200, 'variant_ids', '1 to 200 keys of variants');
+    PERFORM shop.require(cardinality(quantities) = cardinality(variant_ids), 'quantities', 'as many as variant_ids');
+    PERFORM shop.require(NOT EXISTS (SELECT FROM unnest(quantities) AS q WHERE q IS NULL OR q NOT BETWEEN 0 AND 999),
+        'quantities', '0 (remove) to 999 units');
+    PERFORM shop.require((SELECT count(DISTINCT v) = count(*) FROM unnest(variant_ids) AS v),
+        'variant_ids', 'each variant once');
+    -- Set-based, unlike is_sellable: a checkout of ten lines asks once.
+    SELECT array_agg(wanted.variant_id ORDER BY wanted.variant_id) INTO unsellable
+    FROM unnest(variant_ids, quantities) AS wanted (variant_id, quantity)
+    LEFT JOIN shop.product_variants AS variant ON variant.variant_id = wanted.variant_id AND variant.archived_at IS NULL
+    LEFT JOIN shop.products AS product ON product.product_id = variant.product_id AND product.status = 'active'
+    WHERE wanted.quantity > 0 AND (
+        product.product_id IS NULL OR NOT EXISTS (
+            SELECT FROM shop.variant_prices AS price
+            WHERE price.variant_id = wanted.variant_id AND price.currency = require_cart_lines.currency
+              AND price.valid_from <= now()));
+    IF unsellable IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH202',
+            MESSAGE = format('%s cannot be bought in %s', array_to_string(unsellable, ', '), currency),
+            HINT = 'Leave these variants out.',
+            DETAIL = jsonb_build_object('variant_ids', unsellable);
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION shop.require_cart_lines(variant_ids bigint[], quantities integer[], currency text) IS 'Refuses lines that a cart cannot have: bad quantities (SH001), or what cannot be bought (SH202).';
+
 CREATE FUNCTION shop.require_digest(digest bytea) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
@@ -4926,6 +5094,40 @@ CREATE FUNCTION shop.require_email(email text) RETURNS void
     RETURN shop.require(((char_length(email) <= 254) AND (email ~ '^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:].]+$'::text)), 'email'::text, 'an e-mail address'::text);
 
 COMMENT ON FUNCTION shop.require_email(email text) IS 'Refuses what cannot be an e-mail address (SH001).';
+
+CREATE FUNCTION shop.require_line_limit(cart_id uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+BEGIN
+    IF (SELECT count(*) FROM shop.cart_items AS item WHERE item.cart_id = require_line_limit.cart_id) > 200 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH203',
+            MESSAGE = format('cart %s would have more than 200 lines', cart_id),
+            HINT = 'Take lines out first, or order in several carts.';
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION shop.require_line_limit(cart_id uuid) IS 'Refuses a cart with more lines than an order may have (SH203).';
+
+CREATE FUNCTION shop.require_open(cart shop.carts) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+BEGIN
+    IF cart.status <> 'open' OR cart.expires_at <= now() THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH201',
+            MESSAGE = format('cart %s is %s', cart.cart_id,
+                CASE cart.status WHEN 'open' THEN 'expired' ELSE cart.status::text END),
+            HINT = 'Copy it into a new cart with copy_cart.',
+            DETAIL = jsonb_build_object('cart_id', cart.cart_id, 'status', cart.status);
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION shop.require_open(cart shop.carts) IS 'Refuses a cart that was closed or has run out (SH201).';
 
 CREATE FUNCTION shop.require_own(owner_id uuid) RETURNS void
     LANGUAGE plpgsql
@@ -4989,6 +5191,20 @@ END
 $$;
 
 COMMENT ON FUNCTION shop.require_stock_key(wanted_variant_id bigint, wanted_warehouse_id bigint) IS 'Refuses a variant or warehouse that does not exist (SH005).';
+
+CREATE FUNCTION shop.require_stock_limit(wanted_variant_id bigint, wanted_warehouse_id bigint, added integer, argument text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM shop.require(
+        (SELECT coalesce(sum(on_hand), 0) + added <= 1000000000 FROM shop.stock_levels
+         WHERE variant_id = wanted_variant_id AND warehouse_id = wanted_warehouse_id),
+        argument, 'no more than 1000000000 units on hand in all');
+END
+$$;
+
+COMMENT ON FUNCTION shop.require_stock_limit(wanted_variant_id bigint, wanted_warehouse_id bigint, added integer, argument text) IS 'Refuses more units than a stock level can count (SH001).';
 
 CREATE FUNCTION shop.require_whole_journal() RETURNS trigger
     LANGUAGE plpgsql
@@ -5189,28 +5405,52 @@ $$;
 
 COMMENT ON FUNCTION shop.ship_items() IS 'Trigger: shipped items count on line and allocation, and leave the stock.';
 
-CREATE FUNCTION shop.taxes_on(amount_minor bigint, amount_includes_tax boolean, country text, region text, tax_class text, at timestamp with time zone) RETURNS TABLE(jurisdiction text, rate numeric, base_minor bigint, tax_minor bigint)
+CREATE FUNCTION shop.slots_gate(variant_id bigint) RETURNS bigint
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    RETURN hashint8extended(variant_id, (20260101)::bigint);
+
+COMMENT ON FUNCTION shop.slots_gate(variant_id bigint) IS 'Key of the advisory lock that buyers of a variant share, and split_stock takes.';
+
+CREATE FUNCTION shop.taken_back(header shop.orders, wanted_kind shop.journal_kind, OUT goods bigint, OUT delivery bigint, OUT tax bigint) RETURNS record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
-    WITH levied AS (
-        SELECT DISTINCT ON (r.jurisdiction) r.jurisdiction, r.rate
-        FROM shop.tax_rates AS r
-        WHERE r.country = taxes_on.country AND r.region IN ('', coalesce(taxes_on.region, ''))
-          AND r.tax_class = taxes_on.tax_class AND r.valid_from <= taxes_on.at
-        ORDER BY r.jurisdiction, r.region DESC, r.valid_from DESC
-    ), taxed AS (
-        SELECT levied.jurisdiction, levied.rate,
-               round(amount_minor * levied.rate
-                     / CASE WHEN amount_includes_tax THEN 1 + sum(levied.rate) OVER () ELSE 1 END)::bigint AS tax
-        FROM levied
-    )
-    SELECT jurisdiction, rate,
-           (amount_minor - CASE WHEN amount_includes_tax THEN sum(tax) OVER () ELSE 0 END)::bigint, tax
-    FROM taxed
+    SELECT CASE WHEN whole THEN header.total_minor - header.tax_minor - sent ELSE line.total - line.tax END,
+           CASE WHEN whole THEN sent ELSE 0 END,
+           CASE WHEN whole THEN header.tax_minor ELSE line.tax END
+    FROM (
+        SELECT wanted_kind = 'cancellation' AND header.cancelled_units = header.unit_count AS whole,
+               header.shipping_minor - CASE WHEN header.prices_include_tax THEN header.shipping_tax_minor ELSE 0 END AS sent
+    ) AS of_order
+    CROSS JOIN (
+        SELECT coalesce(sum(div(total_minor::numeric * units, quantity)), 0)::bigint AS total,
+               coalesce(sum(div(tax_minor::numeric * units, quantity)), 0)::bigint AS tax
+        FROM shop.order_items
+        CROSS JOIN LATERAL (
+            SELECT CASE wanted_kind WHEN 'cancellation' THEN cancelled_quantity ELSE returned_quantity END AS units
+        ) AS taken
+        WHERE order_id = header.order_id
+    ) AS line
 $$;
 
-COMMENT ON FUNCTION shop.taxes_on(amount_minor bigint, amount_includes_tax boolean, country text, region text, tax_class text, at timestamp with time zone) IS 'Taxes of an amount at a destination and a moment, one row a jurisdiction.';
+COMMENT ON FUNCTION shop.taken_back(header shop.orders, wanted_kind shop.journal_kind, OUT goods bigint, OUT delivery bigint, OUT tax bigint) IS 'What was cancelled or returned of an order so far, in parts: goods and delivery without tax, and the tax.';
+
+CREATE FUNCTION shop.tax_rates_at(country text, region text, at timestamp with time zone) RETURNS TABLE(tax_class text, jurisdiction text, rate numeric, all_rates numeric)
+    LANGUAGE sql STABLE ROWS 4
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+    SELECT tax_class, jurisdiction, rate, sum(rate) OVER (PARTITION BY tax_class)
+    FROM (
+        SELECT DISTINCT ON (r.tax_class, r.jurisdiction) r.tax_class, r.jurisdiction, r.rate
+        FROM shop.tax_rates AS r
+        WHERE r.country = tax_rates_at.country AND r.region IN ('', coalesce(tax_rates_at.region, ''))
+          AND r.valid_from <= tax_rates_at.at
+        ORDER BY r.tax_class, r.jurisdiction, r.region DESC, r.valid_from DESC
+    ) AS levied
+$$;
+
+COMMENT ON FUNCTION shop.tax_rates_at(country text, region text, at timestamp with time zone) IS 'Tax rates of a destination at a moment, one row a class and jurisdiction.';
 
 CREATE FUNCTION shop.tell_outbox(aggregate text, key text, event text, payload jsonb) RETURNS void
     LANGUAGE sql
@@ -5253,6 +5493,17 @@ END
 $$;
 
 COMMENT ON FUNCTION shop.uncount_redemption() IS 'Trigger: a redemption is released with its order, and no longer counts.';
+
+CREATE FUNCTION shop.without_tax(amount_minor bigint, country text, region text, tax_class text) RETURNS bigint
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+    SELECT amount_minor - coalesce(sum(round(amount_minor * levied.rate / (1 + levied.all_rates))), 0)::bigint
+    FROM shop.tax_rates_at(country, region, now()) AS levied
+    WHERE levied.tax_class = without_tax.tax_class
+$$;
+
+COMMENT ON FUNCTION shop.without_tax(amount_minor bigint, country text, region text, tax_class text) IS 'An amount without the taxes that it contains, at a destination, now.';
 
 CREATE FUNCTION shop.write_order_history() RETURNS trigger
     LANGUAGE plpgsql
@@ -7788,7 +8039,7 @@ CREATE TRIGGER orders_facts_are_immutable BEFORE UPDATE OF order_id, order_numbe
 
 CREATE TRIGGER orders_move_legally BEFORE UPDATE OF status ON shop.orders FOR EACH ROW WHEN ((old.status <> new.status)) EXECUTE FUNCTION shop.check_order_transition();
 
-CREATE TRIGGER orders_post_to_the_books AFTER UPDATE OF status, cancelled_minor ON shop.orders FOR EACH ROW WHEN (((old.status <> new.status) OR (old.cancelled_minor <> new.cancelled_minor))) EXECUTE FUNCTION shop.post_order_moves();
+CREATE TRIGGER orders_post_to_the_books AFTER UPDATE OF status, cancelled_minor, returned_units ON shop.orders FOR EACH ROW WHEN (((old.status <> new.status) OR (old.cancelled_minor <> new.cancelled_minor) OR (old.returned_units <> new.returned_units))) EXECUTE FUNCTION shop.post_order_moves();
 
 CREATE TRIGGER orders_refuse_truncate BEFORE TRUNCATE ON shop.orders FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
@@ -7907,8 +8158,6 @@ CREATE CONSTRAINT TRIGGER returns_are_whole AFTER INSERT ON shop.returns DEFERRA
 CREATE TRIGGER returns_end_once BEFORE UPDATE OF status, received_at ON shop.returns FOR EACH ROW WHEN (((old.status <> 'requested'::shop.return_status) AND ((old.status IS DISTINCT FROM new.status) OR (old.received_at IS DISTINCT FROM new.received_at)))) EXECUTE FUNCTION shop.refuse('SH105', 'a return is received or cancelled once', 'Announce another return.');
 
 CREATE TRIGGER returns_facts_are_immutable BEFORE UPDATE OF return_id, order_id, reason, requested_at ON shop.returns FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'what a return was announced for does not change', 'Announce another return.');
-
-CREATE TRIGGER returns_post_to_the_books AFTER UPDATE OF refundable_minor ON shop.returns FOR EACH ROW WHEN ((new.refundable_minor > old.refundable_minor)) EXECUTE FUNCTION shop.post_return();
 
 CREATE TRIGGER returns_refuse_truncate BEFORE TRUNCATE ON shop.returns FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
@@ -8408,6 +8657,10 @@ REVOKE ALL ON FUNCTION api.expire_unpaid_orders(batch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION api.expire_unpaid_orders(batch integer) TO shop_app;
 GRANT ALL ON FUNCTION api.expire_unpaid_orders(batch integer) TO shop_backoffice;
 
+REVOKE ALL ON FUNCTION api.fail_refund(refund_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.fail_refund(refund_id uuid) TO shop_app;
+GRANT ALL ON FUNCTION api.fail_refund(refund_id uuid) TO shop_backoffice;
+
 REVOKE ALL ON FUNCTION api.issue_invoice(order_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION api.issue_invoice(order_id uuid) TO shop_app;
 GRANT ALL ON FUNCTION api.issue_invoice(order_id uuid) TO shop_backoffice;
@@ -8569,6 +8822,8 @@ REVOKE ALL ON FUNCTION shop.compare_order_with_lines() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.compare_order_with_shipping_taxes() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION shop.confirm_if_covered(wanted uuid) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION shop.convert_cart() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.count_cancellations() FROM PUBLIC;
@@ -8602,8 +8857,6 @@ REVOKE ALL ON FUNCTION shop.erased_email(key uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION shop.fold_payment_events(wanted_payment_id uuid, OUT authorized bigint, OUT captured bigint, OUT refunded bigint, OUT over_captured bigint, OUT over_refunded bigint, OUT closed_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.insert_allocations(placed_order_id uuid, lines shop.priced_line[], unwaited bigint[]) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION shop.insert_order_address(placed_order_id uuid, wanted_kind text, address api.address) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.invariant_allocations_are_of_their_line() FROM PUBLIC;
 
@@ -8671,6 +8924,8 @@ REVOKE ALL ON FUNCTION shop.invariant_stock_levels_equal_movements() FROM PUBLIC
 
 REVOKE ALL ON FUNCTION shop.invariant_stock_transfers_balance() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION shop.is_sellable(wanted_variant_id bigint, wanted_currency text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION shop.keep_category_ancestry() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.keep_options_key() FROM PUBLIC;
@@ -8684,7 +8939,7 @@ REVOKE ALL ON FUNCTION shop.keep_production() FROM PUBLIC;
 GRANT SELECT ON TABLE shop.carts TO shop_app;
 GRANT SELECT ON TABLE shop.carts TO shop_backoffice;
 
-REVOKE ALL ON FUNCTION shop.lock_open_cart(wanted uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION shop.lock_cart(wanted uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.lock_order(wanted uuid) FROM PUBLIC;
 
@@ -8706,13 +8961,11 @@ REVOKE ALL ON FUNCTION shop.post_journal(wanted_kind shop.journal_kind, about_or
 
 REVOKE ALL ON FUNCTION shop.post_order_moves() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION shop.post_payment_event(event_id bigint, about_order uuid, event_currency text, kind text, amount bigint, counted bigint) FROM PUBLIC;
-
-REVOKE ALL ON FUNCTION shop.post_return() FROM PUBLIC;
+REVOKE ALL ON FUNCTION shop.post_payment_event(event_id bigint, about_order uuid, event_currency text, kind text, amount bigint, to_customer bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.post_sale(header shop.orders) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION shop.post_taken_back(wanted_kind shop.journal_kind, header shop.orders, value bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION shop.post_taken_back(wanted_kind shop.journal_kind, header shop.orders) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.price_cart(cart shop.carts, country text, region text, method_code text) FROM PUBLIC;
 
@@ -8742,9 +8995,15 @@ REVOKE ALL ON FUNCTION shop.require_actor() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.require_address(argument text, address api.address) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION shop.require_cart_lines(variant_ids bigint[], quantities integer[], currency text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION shop.require_digest(digest bytea) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.require_email(email text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.require_line_limit(cart_id uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.require_open(cart shop.carts) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.require_own(owner_id uuid) FROM PUBLIC;
 
@@ -8753,6 +9012,8 @@ REVOKE ALL ON FUNCTION shop.require_password_hash(password_hash text) FROM PUBLI
 REVOKE ALL ON FUNCTION shop.require_read_committed() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.require_stock_key(wanted_variant_id bigint, wanted_warehouse_id bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.require_stock_limit(wanted_variant_id bigint, wanted_warehouse_id bigint, added integer, argument text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.require_whole_journal() FROM PUBLIC;
 
@@ -8768,13 +9029,19 @@ REVOKE ALL ON FUNCTION shop.serialise_category_moves() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.ship_items() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION shop.taxes_on(amount_minor bigint, amount_includes_tax boolean, country text, region text, tax_class text, at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION shop.slots_gate(variant_id bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.taken_back(header shop.orders, wanted_kind shop.journal_kind, OUT goods bigint, OUT delivery bigint, OUT tax bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.tax_rates_at(country text, region text, at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.tell_outbox(aggregate text, key text, event text, payload jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.touch_updated_at() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.uncount_redemption() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.without_tax(amount_minor bigint, country text, region text, tax_class text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.write_order_history() FROM PUBLIC;
 
@@ -8914,4 +9181,4 @@ ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON TYPES FROM PUBLIC;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC;
 
--- fingerprint: e72c50c5eb8151c89315ff6ca54e0abee64ea362142250ef4993c41a81487de7
+-- fingerprint: 91b21da0fa9994d7fdf1a72c74b95321d90c2a2fddadd8e712a88fbbf70045dc

@@ -42,6 +42,13 @@ SELECT api.request_return(
 SELECT api.receive_return(
     '01990000-0000-7000-8000-000000004e01', '{1}', restocked => '{1}', written_off => '{0}', warehouse_id => 1);
 
+SELECT api.request_refund(
+    '01990000-0000-7000-8000-00000000ef00', '01990000-0000-7000-8000-000000009a01', 4920, 'Returned',
+    return_id => '01990000-0000-7000-8000-000000004e01');
+
+-- api.fail_refund: The provider refused it; what it was for may be refunded again, under a new key.
+SELECT api.fail_refund('01990000-0000-7000-8000-00000000ef00');
+
 -- api.request_refund: Before the provider is called, as with payments. It succeeds when its event is recorded.
 SELECT api.request_refund(
     '01990000-0000-7000-8000-00000000ef01', '01990000-0000-7000-8000-000000009a01', 4920, 'Returned',

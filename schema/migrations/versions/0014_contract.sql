@@ -99,3 +99,14 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION shop.require_own(uuid) IS 'Refuses a row of another customer (SH003). NULL: a guest''s, known by its key.';
+
+-- The caller holds the lock of the aggregate: its events are numbered one after the other.
+CREATE FUNCTION shop.tell_outbox(aggregate text, key text, event text, payload jsonb)
+RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+    INSERT INTO shop.outbox_events (aggregate_type, aggregate_id, event_type, payload)
+    VALUES (aggregate, key, event, payload)
+$$;
+COMMENT ON FUNCTION shop.tell_outbox(text, text, text, jsonb) IS 'Writes an event in the transaction of its change.';

@@ -11,7 +11,7 @@ RETURN interval '30 days';
 COMMENT ON FUNCTION shop.cart_lifetime() IS 'How long an open cart lives after its last change.';
 
 -- The cart, locked, or an error: the first lock of everything that changes a cart.
-CREATE FUNCTION shop.lock_open_cart(wanted uuid)
+CREATE FUNCTION shop.lock_cart(wanted uuid)
 RETURNS shop.carts
 LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
@@ -24,17 +24,97 @@ BEGIN
         PERFORM shop.refuse_missing('cart', wanted::text);
     END IF;
     PERFORM shop.require_own(cart.customer_id);
-    IF cart.status <> 'open' OR cart.expires_at <= now() THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'SH201',
-            MESSAGE = format('cart %s is %s', wanted, CASE cart.status WHEN 'open' THEN 'expired' ELSE cart.status::text END),
-            HINT = 'Copy it into a new cart with copy_cart.',
-            DETAIL = jsonb_build_object('cart_id', wanted, 'status', cart.status);
-    END IF;
     RETURN cart;
 END
 $$;
-COMMENT ON FUNCTION shop.lock_open_cart(uuid) IS 'The cart under its lock, if it is open and the caller''s.';
+COMMENT ON FUNCTION shop.lock_cart(uuid) IS 'The cart under its lock, if it is the caller''s.';
+
+CREATE FUNCTION shop.require_open(cart shop.carts)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+BEGIN
+    IF cart.status <> 'open' OR cart.expires_at <= now() THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH201',
+            MESSAGE = format('cart %s is %s', cart.cart_id,
+                CASE cart.status WHEN 'open' THEN 'expired' ELSE cart.status::text END),
+            HINT = 'Copy it into a new cart with copy_cart.',
+            DETAIL = jsonb_build_object('cart_id', cart.cart_id, 'status', cart.status);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION shop.require_open(shop.carts) IS 'Refuses a cart that was closed or has run out (SH201).';
+
+CREATE FUNCTION shop.require_line_limit(cart_id uuid)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+BEGIN
+    IF (SELECT count(*) FROM shop.cart_items AS item WHERE item.cart_id = require_line_limit.cart_id) > 200 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH203',
+            MESSAGE = format('cart %s would have more than 200 lines', cart_id),
+            HINT = 'Take lines out first, or order in several carts.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION shop.require_line_limit(uuid) IS 'Refuses a cart with more lines than an order may have (SH203).';
+
+CREATE FUNCTION shop.is_sellable(wanted_variant_id bigint, wanted_currency text)
+RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+    SELECT EXISTS (
+        SELECT FROM shop.product_variants AS variant
+        JOIN shop.products AS product USING (product_id)
+        WHERE variant.variant_id = wanted_variant_id AND variant.archived_at IS NULL AND product.status = 'active'
+          AND EXISTS (
+              SELECT FROM shop.variant_prices AS price
+              WHERE price.variant_id = wanted_variant_id AND price.currency = wanted_currency
+                AND price.valid_from <= now()))
+$$;
+COMMENT ON FUNCTION shop.is_sellable(bigint, text) IS 'Whether a variant can be bought now, in that currency.';
+
+-- Arguments of create_cart and set_cart_items alike.
+CREATE FUNCTION shop.require_cart_lines(variant_ids bigint[], quantities integer[], currency text)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+DECLARE
+    unsellable bigint[];
+BEGIN
+    PERFORM shop.require(cardinality(variant_ids) BETWEEN 1 AND 200, 'variant_ids', '1 to 200 keys of variants');
+    PERFORM shop.require(cardinality(quantities) = cardinality(variant_ids), 'quantities', 'as many as variant_ids');
+    PERFORM shop.require(NOT EXISTS (SELECT FROM unnest(quantities) AS q WHERE q IS NULL OR q NOT BETWEEN 0 AND 999),
+        'quantities', '0 (remove) to 999 units');
+    PERFORM shop.require((SELECT count(DISTINCT v) = count(*) FROM unnest(variant_ids) AS v),
+        'variant_ids', 'each variant once');
+    -- Set-based, unlike is_sellable: a checkout of ten lines asks once.
+    SELECT array_agg(wanted.variant_id ORDER BY wanted.variant_id) INTO unsellable
+    FROM unnest(variant_ids, quantities) AS wanted (variant_id, quantity)
+    LEFT JOIN shop.product_variants AS variant ON variant.variant_id = wanted.variant_id AND variant.archived_at IS NULL
+    LEFT JOIN shop.products AS product ON product.product_id = variant.product_id AND product.status = 'active'
+    WHERE wanted.quantity > 0 AND (
+        product.product_id IS NULL OR NOT EXISTS (
+            SELECT FROM shop.variant_prices AS price
+            WHERE price.variant_id = wanted.variant_id AND price.currency = require_cart_lines.currency
+              AND price.valid_from <= now()));
+    IF unsellable IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH202',
+            MESSAGE = format('%s cannot be bought in %s', array_to_string(unsellable, ', '), currency),
+            HINT = 'Leave these variants out.',
+            DETAIL = jsonb_build_object('variant_ids', unsellable);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION shop.require_cart_lines(bigint[], integer[], text) IS
+    'Refuses lines that a cart cannot have: bad quantities (SH001), or what cannot be bought (SH202).';
 
 CREATE FUNCTION api.create_cart(
     cart_id uuid, currency text, customer_id uuid DEFAULT NULL,
@@ -52,6 +132,11 @@ BEGIN
     PERFORM shop.require(uuid_extract_version(create_cart.cart_id) = 7, 'cart_id', 'a UUIDv7 that the client makes');
     PERFORM shop.require(EXISTS (SELECT FROM shop.currencies WHERE code = create_cart.currency),
         'currency', 'an ISO 4217 code');
+    IF cardinality(variant_ids) > 0 THEN
+        PERFORM shop.require_cart_lines(variant_ids, quantities, create_cart.currency);
+    ELSE
+        PERFORM shop.require(coalesce(cardinality(quantities), 0) = 0, 'quantities', 'as many as variant_ids');
+    END IF;
     PERFORM shop.require_own(create_cart.customer_id);
     IF create_cart.customer_id IS NOT NULL THEN
         PERFORM FROM shop.customers AS c
@@ -62,8 +147,10 @@ BEGIN
     END IF;
 
     -- An open cart that ran out makes room for the new one.
-    UPDATE shop.carts AS c SET status = 'expired'
-    WHERE c.customer_id = create_cart.customer_id AND c.status = 'open' AND c.expires_at <= now();
+    IF create_cart.customer_id IS NOT NULL THEN
+        UPDATE shop.carts AS c SET status = 'expired'
+        WHERE c.customer_id = create_cart.customer_id AND c.status = 'open' AND c.expires_at <= now();
+    END IF;
 
     INSERT INTO shop.carts AS c (cart_id, customer_id, currency, expires_at)
     VALUES (create_cart.cart_id, create_cart.customer_id, create_cart.currency, now() + shop.cart_lifetime())
@@ -87,14 +174,18 @@ BEGIN
     END IF;
 
     IF cardinality(variant_ids) > 0 THEN
-        PERFORM api.set_cart_items(create_cart.cart_id, variant_ids, quantities);
+        INSERT INTO shop.cart_items (cart_id, variant_id, quantity)
+        SELECT create_cart.cart_id, wanted.variant_id, wanted.quantity
+        FROM unnest(variant_ids, quantities) AS wanted (variant_id, quantity)
+        WHERE wanted.quantity > 0
+        ORDER BY wanted.variant_id;
     END IF;
     RETURN create_cart.cart_id;
 END
 $$;
 COMMENT ON FUNCTION api.create_cart(uuid, text, uuid, bigint[], integer[]) IS
     'Creates a cart, for a guest or a customer, with its first lines if there are any. Safe to repeat with the same key.'
-    ' Locks: customer. Errors: SH001, SH002, SH003, SH004, SH005, SH202, SH203, SH205.';
+    ' Locks: customer. Errors: SH001, SH002, SH003, SH004, SH005, SH202, SH205.';
 
 CREATE FUNCTION api.set_cart_items(cart_id uuid, variant_ids bigint[], quantities integer[])
 RETURNS bigint
@@ -105,38 +196,17 @@ AS $$
 #variable_conflict use_column
 DECLARE
     cart shop.carts;
-    unsellable bigint[];
     new_version bigint;
 BEGIN
     PERFORM shop.require_read_committed();
-    PERFORM shop.require(cardinality(variant_ids) BETWEEN 1 AND 200, 'variant_ids', '1 to 200 keys of variants');
-    PERFORM shop.require(cardinality(quantities) = cardinality(variant_ids), 'quantities', 'as many as variant_ids');
-    PERFORM shop.require(NOT EXISTS (SELECT FROM unnest(quantities) AS q WHERE q IS NULL OR q NOT BETWEEN 0 AND 999),
-        'quantities', '0 (remove) to 999 units');
-    PERFORM shop.require((SELECT count(DISTINCT v) = count(*) FROM unnest(variant_ids) AS v),
-        'variant_ids', 'each variant once');
-    cart := shop.lock_open_cart(set_cart_items.cart_id);
+    cart := shop.lock_cart(set_cart_items.cart_id);
+    PERFORM shop.require_cart_lines(variant_ids, quantities, cart.currency);
+    PERFORM shop.require_open(cart);
 
-    DELETE FROM shop.cart_items AS item
-    USING unnest(variant_ids, quantities) AS wanted (variant_id, quantity)
-    WHERE item.cart_id = cart.cart_id AND item.variant_id = wanted.variant_id AND wanted.quantity = 0;
-
-    SELECT array_agg(wanted.variant_id ORDER BY wanted.variant_id) INTO unsellable
-    FROM unnest(variant_ids, quantities) AS wanted (variant_id, quantity)
-    WHERE wanted.quantity > 0 AND NOT EXISTS (
-        SELECT FROM shop.product_variants AS variant
-        JOIN shop.products AS product USING (product_id)
-        WHERE variant.variant_id = wanted.variant_id AND variant.archived_at IS NULL AND product.status = 'active'
-          AND EXISTS (
-              SELECT FROM shop.variant_prices AS price
-              WHERE price.variant_id = variant.variant_id AND price.currency = cart.currency
-                AND price.valid_from <= now()));
-    IF unsellable IS NOT NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'SH202',
-            MESSAGE = format('%s cannot be bought in %s', array_to_string(unsellable, ', '), cart.currency),
-            HINT = 'Leave these variants out.',
-            DETAIL = jsonb_build_object('variant_ids', unsellable);
+    IF 0 = ANY (quantities) THEN
+        DELETE FROM shop.cart_items AS item
+        USING unnest(variant_ids, quantities) AS wanted (variant_id, quantity)
+        WHERE item.cart_id = cart.cart_id AND item.variant_id = wanted.variant_id AND wanted.quantity = 0;
     END IF;
 
     INSERT INTO shop.cart_items AS item (cart_id, variant_id, quantity)
@@ -147,12 +217,7 @@ BEGIN
     ON CONFLICT (cart_id, variant_id) DO UPDATE SET quantity = excluded.quantity
     WHERE item.quantity <> excluded.quantity;
 
-    IF (SELECT count(*) FROM shop.cart_items AS item WHERE item.cart_id = cart.cart_id) > 200 THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'SH203',
-            MESSAGE = format('cart %s would have more than 200 lines', cart.cart_id),
-            HINT = 'Order in several carts.';
-    END IF;
+    PERFORM shop.require_line_limit(cart.cart_id);
 
     UPDATE shop.carts AS c SET expires_at = now() + shop.cart_lifetime()
     WHERE c.cart_id = cart.cart_id
@@ -186,7 +251,8 @@ DECLARE
 BEGIN
     PERFORM shop.require_read_committed();
     PERFORM shop.require(char_length(apply_coupon.code) BETWEEN 1 AND 40, 'code', '1 to 40 characters');
-    cart := shop.lock_open_cart(apply_coupon.cart_id);
+    cart := shop.lock_cart(apply_coupon.cart_id);
+    PERFORM shop.require_open(cart);
     SELECT coupon_id INTO found_id FROM shop.coupons
     WHERE code = upper(btrim(apply_coupon.code)) AND is_active
       AND starts_at <= now() AND coalesce(ends_at > now(), true)
@@ -220,7 +286,8 @@ DECLARE
     new_version bigint;
 BEGIN
     PERFORM shop.require_read_committed();
-    cart := shop.lock_open_cart(remove_coupon.cart_id);
+    cart := shop.lock_cart(remove_coupon.cart_id);
+    PERFORM shop.require_open(cart);
     UPDATE shop.carts AS c SET coupon_id = NULL
     WHERE c.cart_id = cart.cart_id
     RETURNING c.version INTO new_version;
@@ -268,7 +335,7 @@ BEGIN
         PERFORM shop.require_own(guest.customer_id);
         PERFORM shop.refuse_other_content('cart', guest.cart_id::text);
     END IF;
-    guest := shop.lock_open_cart(guest.cart_id);
+    PERFORM shop.require_open(guest);
 
     UPDATE shop.carts AS c SET status = 'expired'
     WHERE c.customer_id = merge_carts.customer_id AND c.status = 'open' AND c.expires_at <= now();
@@ -279,24 +346,28 @@ BEGIN
         RETURN guest.cart_id;
     END IF;
 
-    -- The larger of two quantities: nobody who logs in twice finds twice the goods in the cart.
+    -- The larger of two quantities: nobody who logs in twice finds twice the goods in the cart. What the customer's cart
+    -- could not sell, in its own currency, stays behind, and so does a coupon of another currency: they would block it.
     INSERT INTO shop.cart_items AS item (cart_id, variant_id, quantity)
     SELECT mine.cart_id, theirs.variant_id, theirs.quantity
     FROM shop.cart_items AS theirs
-    WHERE theirs.cart_id = guest.cart_id
+    WHERE theirs.cart_id = guest.cart_id AND shop.is_sellable(theirs.variant_id, mine.currency)
     ORDER BY theirs.variant_id
     ON CONFLICT (cart_id, variant_id) DO UPDATE SET quantity = greatest(item.quantity, excluded.quantity);
+    PERFORM shop.require_line_limit(mine.cart_id);
     UPDATE shop.carts AS c SET status = 'merged', merged_into_cart_id = mine.cart_id WHERE c.cart_id = guest.cart_id;
     UPDATE shop.carts AS c
     SET expires_at = now() + shop.cart_lifetime(),
-        coupon_id = coalesce(c.coupon_id, guest.coupon_id)
+        coupon_id = coalesce(c.coupon_id, (
+            SELECT k.coupon_id FROM shop.coupons AS k
+            WHERE k.coupon_id = guest.coupon_id AND coalesce(k.currency = mine.currency, true)))
     WHERE c.cart_id = mine.cart_id;
     RETURN mine.cart_id;
 END
 $$;
 COMMENT ON FUNCTION api.merge_carts(uuid, uuid) IS
     'At log-in: moves a guest''s cart into the customer''s, or makes it the customer''s. Returns the cart to go on with;'
-    ' safe to repeat. Locks: customer, carts by key. Errors: SH001, SH002, SH003, SH004, SH005, SH201.';
+    ' safe to repeat. Locks: customer, carts by key. Errors: SH001, SH002, SH003, SH004, SH005, SH201, SH203.';
 
 CREATE FUNCTION api.copy_cart(from_cart_id uuid, cart_id uuid)
 RETURNS uuid
@@ -316,13 +387,13 @@ BEGIN
     END IF;
     PERFORM shop.require_own(source.customer_id);
     made := api.create_cart(copy_cart.cart_id, source.currency, source.customer_id);
-    -- What can no longer be bought stays behind; what is in the new cart already stays as it is.
+    -- What can no longer be bought stays behind. Only into a cart that nobody touched yet: a retry must not bring back what
+    -- the customer took out meanwhile.
     INSERT INTO shop.cart_items (cart_id, variant_id, quantity)
     SELECT made, item.variant_id, item.quantity
     FROM shop.cart_items AS item
-    JOIN shop.product_variants AS variant USING (variant_id)
-    JOIN shop.products AS product USING (product_id)
-    WHERE item.cart_id = source.cart_id AND variant.archived_at IS NULL AND product.status = 'active'
+    WHERE item.cart_id = source.cart_id AND shop.is_sellable(item.variant_id, source.currency)
+      AND EXISTS (SELECT FROM shop.carts AS c WHERE c.cart_id = made AND c.version = 1 AND c.status = 'open')
     ORDER BY item.variant_id
     ON CONFLICT DO NOTHING;
     RETURN made;

@@ -17,6 +17,22 @@ END
 $$;
 COMMENT ON FUNCTION shop.require_stock_key(bigint, bigint) IS 'Refuses a variant or warehouse that does not exist (SH005).';
 
+CREATE FUNCTION shop.require_stock_limit(
+    wanted_variant_id bigint, wanted_warehouse_id bigint, added integer, argument text)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+BEGIN
+    PERFORM shop.require(
+        (SELECT coalesce(sum(on_hand), 0) + added <= 1000000000 FROM shop.stock_levels
+         WHERE variant_id = wanted_variant_id AND warehouse_id = wanted_warehouse_id),
+        argument, 'no more than 1000000000 units on hand in all');
+END
+$$;
+COMMENT ON FUNCTION shop.require_stock_limit(bigint, bigint, integer, text) IS
+    'Refuses more units than a stock level can count (SH001).';
+
 CREATE FUNCTION api.stock_of(variant_id bigint)
 RETURNS TABLE (on_hand bigint, reserved bigint, available bigint)
 LANGUAGE sql STABLE
@@ -49,6 +65,7 @@ BEGIN
     PERFORM shop.require(coalesce(btrim(reason) <> '' AND char_length(reason) <= 500, true), 'reason',
         'NULL, or 1 to 500 characters');
     PERFORM shop.require_stock_key(receive_stock.variant_id, receive_stock.warehouse_id);
+    PERFORM shop.require_stock_limit(receive_stock.variant_id, receive_stock.warehouse_id, quantity, 'quantity');
 
     INSERT INTO shop.stock_levels (variant_id, warehouse_id)
     VALUES (receive_stock.variant_id, receive_stock.warehouse_id)
@@ -84,6 +101,7 @@ DECLARE
     held integer;
     missing integer;
     level_after integer;
+    locked_orders uuid[] := '{}';
 BEGIN
     PERFORM shop.require_read_committed();
     PERFORM shop.require(delta BETWEEN -1000000 AND 1000000 AND delta <> 0, 'delta', '-1000000 to 1000000 units, not 0');
@@ -92,13 +110,16 @@ BEGIN
     PERFORM shop.require_stock_key(adjust_stock.variant_id, adjust_stock.warehouse_id);
 
     IF p_release AND delta < 0 THEN
-        -- Orders come before stock in the order of locks: those that may lose units are locked first, newest first last.
-        PERFORM FROM shop.orders
-        WHERE order_id IN (
-            SELECT a.order_id FROM shop.order_allocations AS a
-            WHERE a.variant_id = adjust_stock.variant_id AND a.warehouse_id = adjust_stock.warehouse_id
-              AND a.quantity > a.released_quantity + a.shipped_quantity)
-        ORDER BY order_id FOR NO KEY UPDATE;
+        -- Orders come before stock in the order of locks: those that may lose units are locked first.
+        SELECT array_agg(order_id) INTO locked_orders
+        FROM (
+            SELECT order_id FROM shop.orders
+            WHERE order_id IN (
+                SELECT a.order_id FROM shop.order_allocations AS a
+                WHERE a.variant_id = adjust_stock.variant_id AND a.warehouse_id = adjust_stock.warehouse_id
+                  AND a.quantity > a.released_quantity + a.shipped_quantity)
+            ORDER BY order_id FOR NO KEY UPDATE
+        ) AS held_orders;
     END IF;
     SELECT sum(on_hand - reserved), sum(on_hand) INTO free, held
     FROM (
@@ -108,6 +129,31 @@ BEGIN
     ) AS locked;
     PERFORM shop.require(coalesce(held, 0) + delta >= 0, 'delta', format('at most the %s units on hand', coalesce(held, 0)));
     missing := greatest(-delta - coalesce(free, 0), 0);
+    IF missing > 0 AND p_release THEN
+        -- Orders that were placed while the stock was waited for: locked now if nobody holds them, else left alone. Waiting
+        -- for one while holding stock could deadlock with its cancellation.
+        SELECT locked_orders || array_agg(order_id) INTO locked_orders
+        FROM (
+            SELECT order_id FROM shop.orders
+            WHERE order_id IN (
+                SELECT a.order_id FROM shop.order_allocations AS a
+                WHERE a.variant_id = adjust_stock.variant_id AND a.warehouse_id = adjust_stock.warehouse_id
+                  AND a.quantity > a.released_quantity + a.shipped_quantity)
+              AND order_id <> ALL (coalesce(locked_orders, '{}'))
+            FOR NO KEY UPDATE SKIP LOCKED
+        ) AS late_orders;
+        SELECT missing - coalesce(sum(a.quantity - a.released_quantity - a.shipped_quantity), 0) INTO held
+        FROM shop.order_allocations AS a
+        WHERE a.variant_id = adjust_stock.variant_id AND a.warehouse_id = adjust_stock.warehouse_id
+          AND a.order_id = ANY (locked_orders);
+        IF held > 0 THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'SH401',
+                MESSAGE = format('%s of the units are promised to orders that are being worked on', held),
+                HINT = 'Call again.',
+                DETAIL = jsonb_build_object('missing', held, 'orders', '[]'::jsonb);
+        END IF;
+    END IF;
 
     IF missing > 0 AND NOT p_release THEN
         RAISE EXCEPTION USING
@@ -135,7 +181,7 @@ BEGIN
                 FROM shop.order_allocations AS a
                 JOIN shop.orders AS o USING (order_id)
                 WHERE a.variant_id = adjust_stock.variant_id AND a.warehouse_id = adjust_stock.warehouse_id
-                  AND a.quantity > a.released_quantity + a.shipped_quantity
+                  AND a.quantity > a.released_quantity + a.shipped_quantity AND a.order_id = ANY (locked_orders)
             ) AS a
             WHERE running - a.open < missing
         ) AS taken
@@ -144,6 +190,7 @@ BEGIN
     END IF;
 
     IF delta > 0 THEN
+        PERFORM shop.require_stock_limit(adjust_stock.variant_id, adjust_stock.warehouse_id, delta, 'delta');
         INSERT INTO shop.stock_levels (variant_id, warehouse_id)
         VALUES (adjust_stock.variant_id, adjust_stock.warehouse_id)
         ON CONFLICT DO NOTHING;
@@ -186,6 +233,8 @@ BEGIN
     PERFORM shop.require_read_committed();
     PERFORM shop.require(slots BETWEEN 1 AND 256, 'slots', '1 to 256');
     PERFORM shop.require_stock_key(split_stock.variant_id, split_stock.warehouse_id);
+    -- Waits for those who are buying the variant, and holds the others back until the slots are there to be seen.
+    PERFORM pg_advisory_xact_lock(shop.slots_gate(split_stock.variant_id));
     INSERT INTO shop.stock_levels (variant_id, warehouse_id, slot)
     SELECT split_stock.variant_id, split_stock.warehouse_id, n FROM generate_series(0, slots - 1) AS n
     ON CONFLICT DO NOTHING;
@@ -213,7 +262,8 @@ END
 $$;
 COMMENT ON FUNCTION api.split_stock(bigint, bigint, integer) IS
     'Spreads the free units of a hot product over slots, so that its buyers do not queue behind one row; 1 puts them'
-    ' together again. Returns the free units. Safe to repeat. Locks: the stock by key. Errors: SH001, SH002, SH005, SH109.';
+    ' together again. Returns the free units. Safe to repeat. One variant a transaction. Locks: the gate of its slots, its stock by key.'
+    ' Errors: SH001, SH002, SH005, SH109.';
 
 GRANT EXECUTE ON FUNCTION api.stock_of(bigint) TO shop_app, shop_storefront, shop_backoffice;
 GRANT EXECUTE ON FUNCTION

@@ -10,6 +10,5 @@ DROP FUNCTION api.cancel_items(uuid, uuid, smallint[], integer[], text);
 DROP FUNCTION api.cancel_order(uuid, text);
 DROP FUNCTION shop.end_order(shop.orders, shop.order_status, text);
 DROP FUNCTION shop.cancel_units(shop.orders, uuid, smallint[], integer[], text);
-DROP FUNCTION shop.tell_outbox(text, text, text, jsonb);
 DROP FUNCTION shop.refuse_order_status(shop.orders, text);
 DROP FUNCTION shop.lock_order(uuid);

@@ -36,16 +36,6 @@ END
 $$;
 COMMENT ON FUNCTION shop.refuse_order_status(shop.orders, text) IS 'Says that an order is past what was asked (SH306).';
 
-CREATE FUNCTION shop.tell_outbox(aggregate text, key text, event text, payload jsonb)
-RETURNS void
-LANGUAGE sql
-SET search_path = pg_catalog, shop, pg_temp
-AS $$
-    INSERT INTO shop.outbox_events (aggregate_type, aggregate_id, event_type, payload)
-    VALUES (aggregate, key, event, payload)
-$$;
-COMMENT ON FUNCTION shop.tell_outbox(text, text, text, jsonb) IS 'Writes an event in the transaction of its change.';
-
 -- Gives back what a cancellation takes: first units that lie allocated and unshipped, then counts it. The unallocated rest
 -- of a short line needs no release.
 CREATE FUNCTION shop.cancel_units(header shop.orders, key uuid, line_numbers smallint[], units integer[], why text)
@@ -95,6 +85,11 @@ DECLARE
     line_numbers smallint[];
     units integer[];
 BEGIN
+    -- The coupon before the stock, as at checkout.
+    PERFORM FROM shop.coupons AS c
+    WHERE c.coupon_id = (
+        SELECT r.coupon_id FROM shop.coupon_redemptions AS r WHERE r.order_id = header.order_id AND r.released_at IS NULL)
+    FOR NO KEY UPDATE;
     SELECT array_agg(line_number ORDER BY line_number), array_agg(quantity - cancelled_quantity ORDER BY line_number)
     INTO line_numbers, units
     FROM shop.order_items WHERE order_id = header.order_id AND cancelled_quantity < quantity;
@@ -197,6 +192,7 @@ BEGIN
     PERFORM shop.cancel_units(header, cancel_items.cancellation_id, line_numbers, quantities, cancel_items.reason);
     PERFORM shop.tell_outbox('order', header.order_id::text, 'order.items_cancelled',
         jsonb_build_object('order_id', header.order_id, 'cancellation_id', cancel_items.cancellation_id));
+    PERFORM shop.confirm_if_covered(header.order_id);
     UPDATE shop.orders AS o SET status = 'completed'
     WHERE o.order_id = header.order_id AND o.status = 'confirmed' AND o.shipped_units + o.cancelled_units = o.unit_count;
     RETURN (SELECT o.cancelled_minor FROM shop.orders AS o WHERE o.order_id = header.order_id);
@@ -214,23 +210,40 @@ SET search_path = pg_catalog, shop, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
+    headers shop.orders[];
     header shop.orders;
-    expired integer := 0;
 BEGIN
     PERFORM shop.require_read_committed();
     PERFORM shop.require(batch BETWEEN 1 AND 10000, 'batch', '1 to 10000 orders');
     -- An order whose payment is being recorded right now is locked by it: skipped here, and seen again by the next run.
-    FOR header IN
+    SELECT array_agg(due) INTO headers
+    FROM (
         SELECT * FROM shop.orders
         WHERE status = 'pending' AND expires_at <= now() AND authorized_minor = 0
         ORDER BY expires_at, order_id
         LIMIT batch
         FOR NO KEY UPDATE SKIP LOCKED
-    LOOP
+    ) AS due;
+    IF headers IS NULL THEN
+        RETURN 0;
+    END IF;
+    -- Coupons and stock of all of them in key order, before the first is touched: one order after the other would lock in
+    -- an order of its own, and meet a checkout that comes from the other side.
+    PERFORM FROM shop.coupons AS c
+    WHERE c.coupon_id IN (
+        SELECT r.coupon_id FROM shop.coupon_redemptions AS r
+        JOIN unnest(headers) AS due USING (order_id) WHERE r.released_at IS NULL)
+    ORDER BY c.coupon_id FOR NO KEY UPDATE;
+    PERFORM FROM shop.stock_levels AS level
+    WHERE (level.variant_id, level.warehouse_id, level.slot) IN (
+        SELECT a.variant_id, a.warehouse_id, a.slot FROM shop.order_allocations AS a
+        JOIN unnest(headers) AS due USING (order_id)
+        WHERE a.quantity > a.released_quantity + a.shipped_quantity)
+    ORDER BY level.variant_id, level.warehouse_id, level.slot FOR NO KEY UPDATE;
+    FOREACH header IN ARRAY headers LOOP
         PERFORM shop.end_order(header, 'expired', 'payment_expired');
-        expired := expired + 1;
     END LOOP;
-    RETURN expired;
+    RETURN cardinality(headers);
 END
 $$;
 COMMENT ON FUNCTION api.expire_unpaid_orders(integer) IS
@@ -290,7 +303,16 @@ BEGIN
     header := shop.lock_order(ship.order_id);
     SELECT * INTO existing FROM shop.shipments AS s WHERE s.shipment_id = ship.shipment_id;
     IF FOUND THEN
-        IF (existing.order_id, existing.warehouse_id, existing.carrier) <> (ship.order_id, ship.warehouse_id, ship.carrier) THEN
+        IF (existing.order_id, existing.warehouse_id, existing.carrier, existing.tracking_number)
+               IS DISTINCT FROM (ship.order_id, ship.warehouse_id, ship.carrier, ship.tracking_number)
+           OR line_numbers IS NOT NULL AND EXISTS (
+               SELECT FROM unnest(line_numbers, quantities) AS w (line_number, quantity)
+               FULL JOIN (
+                   SELECT line_number, sum(quantity)::integer AS quantity FROM shop.shipment_items AS i
+                   WHERE i.shipment_id = ship.shipment_id GROUP BY line_number
+               ) AS stored USING (line_number, quantity)
+               WHERE w.line_number IS NULL OR stored.line_number IS NULL
+           ) THEN
             PERFORM shop.refuse_other_content('shipment', ship.shipment_id::text);
         END IF;
         RETURN (SELECT sum(i.quantity) FROM shop.shipment_items AS i WHERE i.shipment_id = ship.shipment_id);
@@ -319,7 +341,11 @@ BEGIN
     END IF;
 
     INSERT INTO shop.shipments (shipment_id, order_id, warehouse_id, carrier, tracking_number, line_count)
-    VALUES (ship.shipment_id, ship.order_id, ship.warehouse_id, ship.carrier, ship.tracking_number, items);
+    VALUES (ship.shipment_id, ship.order_id, ship.warehouse_id, ship.carrier, ship.tracking_number, items)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        PERFORM shop.refuse_other_content('shipment', ship.shipment_id::text);
+    END IF;
     INSERT INTO shop.shipment_items (shipment_id, order_id, warehouse_id, line_number, slot, quantity)
     SELECT ship.shipment_id, ship.order_id, ship.warehouse_id, line_number, slot, units
     FROM shop.pick_shipment(ship.order_id, ship.warehouse_id, line_numbers, quantities);
@@ -346,10 +372,12 @@ DECLARE
     parcel shop.shipments;
 BEGIN
     PERFORM shop.require_read_committed();
-    SELECT * INTO parcel FROM shop.shipments AS s WHERE s.shipment_id = deliver.shipment_id FOR NO KEY UPDATE;
+    SELECT * INTO parcel FROM shop.shipments AS s WHERE s.shipment_id = deliver.shipment_id;
     IF NOT FOUND THEN
         PERFORM shop.refuse_missing('shipment', deliver.shipment_id::text);
     END IF;
+    PERFORM shop.lock_order(parcel.order_id);
+    SELECT * INTO parcel FROM shop.shipments AS s WHERE s.shipment_id = deliver.shipment_id;
     IF parcel.delivered_at IS NULL THEN
         UPDATE shop.shipments AS s SET delivered_at = now() WHERE s.shipment_id = deliver.shipment_id;
         PERFORM shop.tell_outbox('order', parcel.order_id::text, 'order.delivered',
@@ -359,7 +387,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION api.deliver(uuid) IS
-    'Records that a shipment arrived; returns when. Safe to repeat. Locks: shipment. Errors: SH002, SH005.';
+    'Records that a shipment arrived; returns when. Safe to repeat. Locks: order, shipment. Errors: SH002, SH003, SH005.';
 
 CREATE FUNCTION api.request_return(
     return_id uuid, order_id uuid, line_numbers smallint[], quantities integer[], reason text)
@@ -383,10 +411,13 @@ BEGIN
     PERFORM shop.require(btrim(reason) <> '' AND char_length(reason) <= 500, 'reason', '1 to 500 characters');
     header := shop.lock_order(request_return.order_id);
     IF EXISTS (SELECT FROM shop.returns AS r WHERE r.return_id = request_return.return_id) THEN
-        IF NOT EXISTS (
-            SELECT FROM shop.returns AS r
-            WHERE r.return_id = request_return.return_id AND r.order_id = header.order_id
-              AND r.item_count = cardinality(line_numbers)
+        IF EXISTS (
+            SELECT FROM unnest(line_numbers, quantities) AS w (line_number, quantity)
+            FULL JOIN (
+                SELECT line_number, quantity::integer AS quantity FROM shop.return_items AS i
+                WHERE i.return_id = request_return.return_id AND i.order_id = header.order_id
+            ) AS stored USING (line_number, quantity)
+            WHERE w.line_number IS NULL OR stored.line_number IS NULL
         ) THEN
             PERFORM shop.refuse_other_content('return', request_return.return_id::text);
         END IF;
@@ -414,7 +445,11 @@ BEGIN
             DETAIL = jsonb_build_object('lines', wrong);
     END IF;
     INSERT INTO shop.returns (return_id, order_id, reason)
-    VALUES (request_return.return_id, header.order_id, request_return.reason);
+    VALUES (request_return.return_id, header.order_id, request_return.reason)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        PERFORM shop.refuse_other_content('return', request_return.return_id::text);
+    END IF;
     INSERT INTO shop.return_items (return_id, line_number, order_id, quantity)
     SELECT request_return.return_id, wanted.line_number, header.order_id, wanted.quantity
     FROM unnest(line_numbers, quantities) AS wanted (line_number, quantity);
@@ -444,6 +479,7 @@ BEGIN
     PERFORM shop.require(NOT EXISTS (
         SELECT FROM unnest(restocked || written_off) AS q WHERE q IS NULL OR q NOT BETWEEN 0 AND 999),
         'restocked and written_off', '0 to 999 units each');
+    PERFORM shop.require((SELECT count(DISTINCT n) = count(*) FROM unnest(line_numbers) AS n), 'line_numbers', 'each line once');
     PERFORM shop.require(EXISTS (SELECT FROM shop.warehouses AS w WHERE w.warehouse_id = receive_return.warehouse_id),
         'warehouse_id', 'a warehouse');
     SELECT * INTO goods FROM shop.returns AS r WHERE r.return_id = receive_return.return_id;
@@ -499,7 +535,7 @@ BEGIN
            o.line_count, o.total_minor, o.currency
     FROM shop.orders AS o
     WHERE o.customer_id = order_history.customer_id
-      AND (o.placed_at, o.order_id) < (coalesce(before_placed_at, 'infinity'), coalesce(before_order_id, uuidv7()))
+      AND (o.placed_at, o.order_id) < (coalesce(before_placed_at, 'infinity'), coalesce(before_order_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
     ORDER BY o.placed_at DESC, o.order_id DESC
     LIMIT page;
 END

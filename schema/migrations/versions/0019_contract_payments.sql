@@ -53,28 +53,68 @@ BEGIN
         ARRAY['receivable', 'revenue', 'shipping_revenue', 'tax_payable'],
         ARRAY[header.total_minor, -goods, -delivery, -header.tax_minor]);
     -- What was cancelled while the order was not paid was sold and taken back at once.
-    PERFORM shop.post_taken_back('cancellation', header, header.cancelled_minor);
+    PERFORM shop.post_taken_back('cancellation', header);
 END
 $$;
 COMMENT ON FUNCTION shop.post_sale(shop.orders) IS 'Posts the sale of an order that is confirmed.';
 
--- Value taken off an order, with tax: its tax is the order's share, rounded down, so that the parts never exceed the whole.
-CREATE FUNCTION shop.post_taken_back(wanted_kind shop.journal_kind, header shop.orders, value bigint)
+-- What was cancelled or returned of an order so far, without tax, and its tax: each line's running quantity, rounded down,
+-- so that the parts sum to the line exactly. Delivery is given back only with an order that is cancelled altogether.
+CREATE FUNCTION shop.taken_back(
+    header shop.orders, wanted_kind shop.journal_kind, OUT goods bigint, OUT delivery bigint, OUT tax bigint)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+    SELECT CASE WHEN whole THEN header.total_minor - header.tax_minor - sent ELSE line.total - line.tax END,
+           CASE WHEN whole THEN sent ELSE 0 END,
+           CASE WHEN whole THEN header.tax_minor ELSE line.tax END
+    FROM (
+        SELECT wanted_kind = 'cancellation' AND header.cancelled_units = header.unit_count AS whole,
+               header.shipping_minor - CASE WHEN header.prices_include_tax THEN header.shipping_tax_minor ELSE 0 END AS sent
+    ) AS of_order
+    CROSS JOIN (
+        SELECT coalesce(sum(div(total_minor::numeric * units, quantity)), 0)::bigint AS total,
+               coalesce(sum(div(tax_minor::numeric * units, quantity)), 0)::bigint AS tax
+        FROM shop.order_items
+        CROSS JOIN LATERAL (
+            SELECT CASE wanted_kind WHEN 'cancellation' THEN cancelled_quantity ELSE returned_quantity END AS units
+        ) AS taken
+        WHERE order_id = header.order_id
+    ) AS line
+$$;
+COMMENT ON FUNCTION shop.taken_back(shop.orders, shop.journal_kind) IS
+    'What was cancelled or returned of an order so far, in parts: goods and delivery without tax, and the tax.';
+
+-- Posts what was taken back since the last entry of that kind.
+CREATE FUNCTION shop.post_taken_back(wanted_kind shop.journal_kind, header shop.orders)
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
 DECLARE
-    tax bigint := CASE WHEN header.total_minor = 0 THEN 0
-                       ELSE div(value::numeric * header.tax_minor, header.total_minor)::bigint END;
+    goods bigint;
+    delivery bigint;
+    tax bigint;
 BEGIN
+    SELECT now_back.goods - posted.goods, now_back.delivery - posted.delivery, now_back.tax - posted.tax
+    INTO goods, delivery, tax
+    FROM shop.taken_back(header, wanted_kind) AS now_back
+    CROSS JOIN (
+        SELECT coalesce(sum(line.amount_minor) FILTER (WHERE line.account = 'revenue'), 0)::bigint AS goods,
+               coalesce(sum(line.amount_minor) FILTER (WHERE line.account = 'shipping_revenue'), 0)::bigint AS delivery,
+               coalesce(sum(line.amount_minor) FILTER (WHERE line.account = 'tax_payable'), 0)::bigint AS tax
+        FROM shop.journals AS entry
+        JOIN shop.journal_lines AS line USING (journal_id)
+        WHERE entry.order_id = header.order_id AND entry.kind = wanted_kind
+    ) AS posted;
     PERFORM shop.post_journal(wanted_kind, header.order_id, NULL, header.currency,
         format('%s of order %s', initcap(wanted_kind::text), header.order_number),
-        ARRAY['revenue', 'tax_payable', 'receivable'], ARRAY[value - tax, tax, -value]);
+        ARRAY['revenue', 'shipping_revenue', 'tax_payable', 'receivable'],
+        ARRAY[goods, delivery, tax, -goods - delivery - tax]);
 END
 $$;
-COMMENT ON FUNCTION shop.post_taken_back(shop.journal_kind, shop.orders, bigint) IS
-    'Posts what a cancellation or a return takes off an order.';
+COMMENT ON FUNCTION shop.post_taken_back(shop.journal_kind, shop.orders) IS
+    'Posts what cancellations or returns took off an order since the last entry.';
 
 CREATE FUNCTION shop.post_order_moves() RETURNS trigger
 LANGUAGE plpgsql
@@ -85,34 +125,22 @@ BEGIN
         PERFORM shop.post_sale(NEW);
     ELSIF NEW.cancelled_minor > OLD.cancelled_minor
         AND EXISTS (SELECT FROM shop.journals WHERE order_id = NEW.order_id AND kind = 'sale') THEN
-        PERFORM shop.post_taken_back('cancellation', NEW, NEW.cancelled_minor - OLD.cancelled_minor);
+        PERFORM shop.post_taken_back('cancellation', NEW);
+    END IF;
+    IF NEW.returned_units > OLD.returned_units THEN
+        PERFORM shop.post_taken_back('return', NEW);
     END IF;
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION shop.post_order_moves() IS 'Trigger: a confirmed order is a sale; what is cancelled of it is taken back.';
+COMMENT ON FUNCTION shop.post_order_moves() IS
+    'Trigger: a confirmed order is a sale; what is cancelled or comes back of it is taken back.';
 
 CREATE TRIGGER orders_post_to_the_books
-    AFTER UPDATE OF status, cancelled_minor ON shop.orders
-    FOR EACH ROW WHEN (OLD.status <> NEW.status OR OLD.cancelled_minor <> NEW.cancelled_minor)
+    AFTER UPDATE OF status, cancelled_minor, returned_units ON shop.orders
+    FOR EACH ROW WHEN (
+        OLD.status <> NEW.status OR OLD.cancelled_minor <> NEW.cancelled_minor OR OLD.returned_units <> NEW.returned_units)
     EXECUTE FUNCTION shop.post_order_moves();
-
-CREATE FUNCTION shop.post_return() RETURNS trigger
-LANGUAGE plpgsql
-SET search_path = pg_catalog, shop, pg_temp
-AS $$
-BEGIN
-    PERFORM shop.post_taken_back('return', header, NEW.refundable_minor - OLD.refundable_minor)
-    FROM shop.orders AS header WHERE header.order_id = NEW.order_id;
-    RETURN NULL;
-END
-$$;
-COMMENT ON FUNCTION shop.post_return() IS 'Trigger: goods received back are taken off the sale.';
-
-CREATE TRIGGER returns_post_to_the_books
-    AFTER UPDATE OF refundable_minor ON shop.returns
-    FOR EACH ROW WHEN (NEW.refundable_minor > OLD.refundable_minor)
-    EXECUTE FUNCTION shop.post_return();
 
 CREATE FUNCTION api.start_payment(
     payment_id uuid, order_id uuid, provider text, method text, amount_minor bigint DEFAULT NULL)
@@ -154,7 +182,11 @@ BEGIN
     END IF;
     INSERT INTO shop.payments (payment_id, order_id, currency, provider, method, amount_minor)
     VALUES (start_payment.payment_id, header.order_id, header.currency, start_payment.provider, start_payment.method,
-            coalesce(start_payment.amount_minor, owed));
+            coalesce(start_payment.amount_minor, owed))
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        PERFORM shop.refuse_other_content('payment', start_payment.payment_id::text);
+    END IF;
     RETURN coalesce(start_payment.amount_minor, owed);
 END
 $$;
@@ -207,12 +239,12 @@ BEGIN
         SELECT * INTO header FROM shop.orders AS o WHERE o.order_id = known.order_id FOR NO KEY UPDATE;
         SELECT * INTO before FROM shop.payments AS p WHERE p.payment_id = known.payment_id FOR NO KEY UPDATE;
         IF before.provider_reference IS NULL AND record_payment_event.provider_reference IS NOT NULL THEN
-            UPDATE shop.payments AS p SET provider_reference = record_payment_event.provider_reference
-            WHERE p.payment_id = known.payment_id
-              AND NOT EXISTS (
-                  SELECT FROM shop.payments AS other
-                  WHERE other.provider = record_payment_event.provider
-                    AND other.provider_reference = record_payment_event.provider_reference);
+            BEGIN
+                UPDATE shop.payments AS p SET provider_reference = record_payment_event.provider_reference
+                WHERE p.payment_id = known.payment_id;
+            EXCEPTION WHEN unique_violation THEN
+                NULL; -- Another payment has it. The money moved all the same, and our own key says for what.
+            END;
         END IF;
     END IF;
 
@@ -232,25 +264,17 @@ BEGIN
     END IF;
 
     SELECT * INTO after FROM shop.payments AS p WHERE p.payment_id = known.payment_id;
+    -- By the totals and not by the event: it may let an earlier one count at last, a refund that came before its capture.
     PERFORM shop.post_payment_event(
         event_id, header.order_id, record_payment_event.currency, record_payment_event.kind, amount,
-        CASE record_payment_event.kind
-            WHEN 'captured' THEN after.captured_minor - before.captured_minor
-            WHEN 'refunded' THEN after.refunded_minor - before.refunded_minor ELSE 0 END);
+        after.captured_minor - before.captured_minor - after.refunded_minor + before.refunded_minor);
     IF record_payment_event.kind = 'refunded' THEN
         UPDATE shop.refunds AS r SET state = 'succeeded', settled_at = now()
         WHERE r.refund_id = record_payment_event.refund_id AND r.payment_id = known.payment_id AND r.state = 'pending'
           AND r.amount_minor = amount;
     END IF;
 
-    -- The order moves on by itself.
-    UPDATE shop.orders AS o SET status = 'confirmed'
-    WHERE o.order_id = header.order_id AND o.status = 'pending'
-      AND o.authorized_minor >= o.total_minor - o.cancelled_minor;
-    IF FOUND THEN
-        PERFORM shop.tell_outbox('order', header.order_id::text, 'order.confirmed',
-            jsonb_build_object('order_id', header.order_id, 'payment_id', known.payment_id));
-    END IF;
+    PERFORM shop.confirm_if_covered(header.order_id);
     IF EXISTS (SELECT FROM shop.payment_exceptions AS e WHERE e.payment_event_id = event_id AND e.resolved_at IS NULL) THEN
         RETURN 'exception';
     END IF;
@@ -262,17 +286,15 @@ COMMENT ON FUNCTION api.record_payment_event(text, text, uuid, text, bigint, tex
     ' and listed in payment_exceptions for somebody to decide). Events may come twice, late, or in any order. Confirms the'
     ' order once it is covered. Locks: order, payment. Errors: SH001, SH002.';
 
--- What of the amount counts for the order goes to its customer's account, the rest to suspense.
+-- What of it counts for the order goes to its customer's account (paid positive), the rest to suspense.
 CREATE FUNCTION shop.post_payment_event(
-    event_id bigint, about_order uuid, event_currency text, kind text, amount bigint, counted bigint)
+    event_id bigint, about_order uuid, event_currency text, kind text, amount bigint, to_customer bigint)
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
 DECLARE
     sign integer := CASE kind WHEN 'captured' THEN 1 WHEN 'refunded' THEN -1 ELSE 0 END;
-    -- A fold can count more than this event's amount, when it lets an earlier one count at last.
-    to_customer bigint := counted * sign;
 BEGIN
     IF sign = 0 THEN
         RETURN;
@@ -337,7 +359,11 @@ BEGIN
     END IF;
     INSERT INTO shop.refunds (refund_id, payment_id, order_id, currency, return_id, amount_minor, reason)
     VALUES (request_refund.refund_id, payment.payment_id, payment.order_id, payment.currency, request_refund.return_id,
-            request_refund.amount_minor, request_refund.reason);
+            request_refund.amount_minor, request_refund.reason)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        PERFORM shop.refuse_other_content('refund', request_refund.refund_id::text);
+    END IF;
     PERFORM shop.tell_outbox('order', payment.order_id::text, 'order.refund_requested',
         jsonb_build_object('order_id', payment.order_id, 'refund_id', request_refund.refund_id,
                            'amount_minor', request_refund.amount_minor));
@@ -348,6 +374,35 @@ COMMENT ON FUNCTION api.request_refund(uuid, uuid, bigint, text, uuid) IS
     'Writes down a refund before the provider is called; its key is the idempotency key to send. Returns its state. It'
     ' succeeds when record_payment_event hears of it (refund_id). Safe to repeat. Locks: order, payment. Errors: SH001 to'
     ' SH005, SH502.';
+
+CREATE FUNCTION api.fail_refund(refund_id uuid)
+RETURNS text
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    refund shop.refunds;
+BEGIN
+    PERFORM shop.require_read_committed();
+    SELECT * INTO refund FROM shop.refunds AS r WHERE r.refund_id = fail_refund.refund_id;
+    IF NOT FOUND THEN
+        PERFORM shop.refuse_missing('refund', fail_refund.refund_id::text);
+    END IF;
+    PERFORM shop.lock_order(refund.order_id);
+    UPDATE shop.refunds AS r SET state = 'failed', settled_at = now()
+    WHERE r.refund_id = fail_refund.refund_id AND r.state = 'pending';
+    IF FOUND THEN
+        PERFORM shop.tell_outbox('order', refund.order_id::text, 'order.refund_failed',
+            jsonb_build_object('order_id', refund.order_id, 'refund_id', refund.refund_id));
+    END IF;
+    RETURN (SELECT r.state FROM shop.refunds AS r WHERE r.refund_id = fail_refund.refund_id);
+END
+$$;
+COMMENT ON FUNCTION api.fail_refund(uuid) IS
+    'Records that the provider refused a refund; its amount may be requested again, with another key. Returns the state: one'
+    ' that succeeded stays so. Safe to repeat. Locks: order, payment. Errors: SH002, SH003, SH005.';
 
 CREATE FUNCTION api.resolve_payment_exception(payment_exception_id bigint, resolution text)
 RETURNS timestamptz
@@ -362,7 +417,7 @@ DECLARE
 BEGIN
     PERFORM shop.require_read_committed();
     PERFORM shop.require(btrim(resolution) <> '' AND char_length(resolution) <= 1000, 'resolution', '1 to 1000 characters');
-    PERFORM shop.require(who IS NOT NULL, 'shop.actor', 'set to who decides, such as staff:42');
+    PERFORM shop.require(char_length(btrim(who)) BETWEEN 1 AND 200, 'shop.actor', 'set to who decides, such as staff:42');
     SELECT * INTO found FROM shop.payment_exceptions AS e
     WHERE e.payment_exception_id = resolve_payment_exception.payment_exception_id FOR NO KEY UPDATE;
     IF found.payment_exception_id IS NULL THEN
@@ -414,8 +469,7 @@ BEGIN
              concat_ws(', ', buyer.recipient, buyer.line1, buyer.line2, buyer.postal_code, buyer.city, buyer.region,
                        buyer.country),
              header.tax_number, header.total_minor - header.cancelled_minor,
-             CASE WHEN header.total_minor = 0 THEN 0 ELSE header.tax_minor
-                 - div(header.cancelled_minor::numeric * header.tax_minor, header.total_minor)::bigint END);
+             header.tax_minor - (SELECT back.tax FROM shop.taken_back(header, 'cancellation') AS back));
     END IF;
     RETURN QUERY SELECT i.series, i.number, i.issued_at, i.total_minor FROM shop.invoices AS i
     WHERE i.order_id = header.order_id;
@@ -429,6 +483,6 @@ GRANT EXECUTE ON FUNCTION api.start_payment(uuid, uuid, text, text, bigint)
 TO shop_app, shop_storefront, shop_backoffice;
 GRANT EXECUTE ON FUNCTION
     api.record_payment_event(text, text, uuid, text, bigint, text, timestamptz, text, jsonb, uuid),
-    api.request_refund(uuid, uuid, bigint, text, uuid), api.resolve_payment_exception(bigint, text),
-    api.issue_invoice(uuid)
+    api.request_refund(uuid, uuid, bigint, text, uuid), api.fail_refund(uuid),
+    api.resolve_payment_exception(bigint, text), api.issue_invoice(uuid)
 TO shop_app, shop_backoffice;

@@ -255,12 +255,16 @@ BEGIN
     PERFORM shop.require_read_committed();
     PERFORM shop.require_password_hash(change_password.password_hash);
     PERFORM shop.require_own(change_password.customer_id);
+    PERFORM FROM shop.customers AS c WHERE c.customer_id = change_password.customer_id FOR NO KEY UPDATE;
     UPDATE shop.customer_credentials AS k
     SET password_hash = change_password.password_hash, changed_at = now(), failed_attempts = 0, locked_until = NULL
     WHERE k.customer_id = change_password.customer_id;
     IF NOT FOUND THEN
         PERFORM shop.refuse_missing('credential of customer', change_password.customer_id::text);
     END IF;
+    -- A link that was sent before does not set yet another one.
+    DELETE FROM shop.account_tokens AS t
+    WHERE t.customer_id = change_password.customer_id AND t.purpose = 'password_reset' AND t.used_at IS NULL;
     UPDATE shop.login_sessions AS s SET revoked_at = now()
     WHERE s.customer_id = change_password.customer_id AND s.revoked_at IS NULL;
     GET DIAGNOSTICS ended = ROW_COUNT;
@@ -268,8 +272,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION api.change_password(uuid, text) IS
-    'Sets a new password hash and ends all sessions of the customer; returns how many. Locks: credential, sessions. Errors:'
-    ' SH001, SH002, SH003, SH005.';
+    'Sets a new password hash, ends all sessions of the customer and withdraws open links to reset it; returns how many'
+    ' sessions ended. Locks: customer, credential, sessions. Errors: SH001, SH002, SH003, SH005.';
 
 CREATE FUNCTION api.issue_token(email text, purpose text, token_digest bytea, lifetime interval DEFAULT '1 hour')
 RETURNS boolean
@@ -296,14 +300,18 @@ BEGIN
     DELETE FROM shop.account_tokens AS t
     WHERE t.customer_id = known AND t.purpose = issue_token.purpose::shop.account_token_purpose AND t.used_at IS NULL;
     INSERT INTO shop.account_tokens (customer_id, purpose, token_digest, expires_at)
-    VALUES (known, issue_token.purpose::shop.account_token_purpose, issue_token.token_digest, now() + lifetime);
+    VALUES (known, issue_token.purpose::shop.account_token_purpose, issue_token.token_digest, now() + lifetime)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        PERFORM shop.refuse_other_content('token', encode(issue_token.token_digest, 'hex'));
+    END IF;
     RETURN true;
 END
 $$;
 COMMENT ON FUNCTION api.issue_token(text, text, bytea, interval) IS
     'Stores the SHA-256 of a one-time token for an address; the one before it no longer works. Whether the address has an'
     ' account (true) decides only whether to send the mail: tell the visitor the same either way. Locks: customer. Errors:'
-    ' SH001, SH002.';
+    ' SH001, SH002, SH004.';
 
 CREATE FUNCTION api.use_token(token_digest bytea, purpose text)
 RETURNS uuid
@@ -318,10 +326,17 @@ BEGIN
     PERFORM shop.require_read_committed();
     PERFORM shop.require_digest(use_token.token_digest);
     PERFORM shop.require(purpose IN ('email_verification', 'password_reset'), 'purpose', 'email_verification or password_reset');
-    UPDATE shop.account_tokens AS t SET used_at = now()
-    WHERE t.token_digest = use_token.token_digest AND t.purpose = use_token.purpose::shop.account_token_purpose
-      AND t.used_at IS NULL AND t.expires_at > now()
-    RETURNING t.customer_id INTO owner_id;
+    -- The customer first, as issue_token does, which takes an older token away under that lock.
+    PERFORM FROM shop.customers AS c
+    WHERE c.customer_id = (SELECT t.customer_id FROM shop.account_tokens AS t WHERE t.token_digest = use_token.token_digest)
+      AND c.status = 'active'
+    FOR NO KEY UPDATE;
+    IF FOUND THEN
+        UPDATE shop.account_tokens AS t SET used_at = now()
+        WHERE t.token_digest = use_token.token_digest AND t.purpose = use_token.purpose::shop.account_token_purpose
+          AND t.used_at IS NULL AND t.expires_at > now()
+        RETURNING t.customer_id INTO owner_id;
+    END IF;
     IF owner_id IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH602', MESSAGE = 'the token is unknown, expired or used', HINT = 'Have another one sent.';
@@ -333,7 +348,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION api.use_token(bytea, text) IS
-    'Uses a one-time token; returns whose it was. Either purpose proves the address. Works once. Locks: token, customer.'
+    'Uses a one-time token; returns whose it was. Either purpose proves the address. Works once. Locks: customer, token.'
     ' Errors: SH001, SH002, SH602.';
 
 CREATE FUNCTION api.add_address(address_id uuid, customer_id uuid, address api.address)

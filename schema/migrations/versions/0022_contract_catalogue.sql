@@ -99,10 +99,17 @@ BEGIN
     PERFORM shop.require(amount_minor BETWEEN 0 AND 1000000000000, 'amount_minor', '0 to 1000000000000');
     PERFORM shop.require(coalesce(compare_at_minor > amount_minor AND compare_at_minor <= 1000000000000, true),
         'compare_at_minor', 'NULL, or more than amount_minor');
-    PERFORM shop.require(starts >= now() AND starts < now() + interval '5 years', 'valid_from', 'NULL for now, or within 5 years');
     IF NOT EXISTS (SELECT FROM shop.product_variants AS v WHERE v.variant_id = set_price.variant_id AND v.archived_at IS NULL) THEN
         PERFORM shop.refuse_missing('live variant', set_price.variant_id::text);
     END IF;
+    IF EXISTS (
+        SELECT FROM shop.variant_prices AS p
+        WHERE p.variant_id = set_price.variant_id AND p.currency = set_price.currency AND p.valid_from = starts
+          AND p.amount_minor = set_price.amount_minor AND p.compare_at_minor IS NOT DISTINCT FROM set_price.compare_at_minor
+    ) THEN
+        RETURN starts; -- A retry, perhaps after that moment has come.
+    END IF;
+    PERFORM shop.require(starts >= now() AND starts < now() + interval '5 years', 'valid_from', 'NULL for now, or within 5 years');
     INSERT INTO shop.variant_prices (variant_id, currency, valid_from, amount_minor, compare_at_minor)
     VALUES (set_price.variant_id, set_price.currency, starts, set_price.amount_minor, set_price.compare_at_minor)
     ON CONFLICT DO NOTHING;
@@ -130,6 +137,7 @@ AS $$
 #variable_conflict use_column
 BEGIN
     PERFORM shop.require_read_committed();
+    PERFORM shop.require(EXISTS (SELECT FROM shop.currencies WHERE code = withdraw_price.currency), 'currency', 'an ISO 4217 code');
     DELETE FROM shop.variant_prices AS p
     WHERE p.variant_id = withdraw_price.variant_id AND p.currency = withdraw_price.currency
       AND p.valid_from = withdraw_price.valid_from AND p.valid_from > clock_timestamp();
@@ -143,7 +151,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION api.withdraw_price(bigint, text, timestamptz) IS
-    'Withdraws a price that is not in force yet; the audit log keeps it. Locks: the price. Errors: SH002, SH109, SH801.';
+    'Withdraws a price that is not in force yet; the audit log keeps it. Locks: the price. Errors: SH001, SH002, SH109, SH801.';
 
 GRANT EXECUTE ON FUNCTION
     api.search_products(text, bigint, text, bigint, bigint, bigint, integer), api.category_tree(bigint)
