@@ -1,4 +1,4 @@
--- The whole schema at revision 0022, to be read; scripts/dump_schema.py writes it from the migrations.
+-- The whole schema at revision 0023, to be read; scripts/dump_schema.py writes it from the migrations.
 -- `cd schema && alembic upgrade head` makes the schema, scripts/bootstrap.py the roles named here.
 
 CREATE SCHEMA api;
@@ -808,6 +808,120 @@ END
 $$;
 
 COMMENT ON FUNCTION api.deliver(shipment_id uuid) IS 'Records that a shipment arrived; returns when. Safe to repeat. Locks: order, shipment. Errors: SH002, SH003, SH005.';
+
+CREATE FUNCTION api.erase_customer(customer_id uuid) RETURNS TABLE(what text, erased bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    customer shop.customers;
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require(erase_customer.customer_id IS NOT NULL, 'customer_id', 'a customer');
+    PERFORM shop.require_own(erase_customer.customer_id);
+    IF nullif(current_setting('shop.customer_id', true), '') IS NOT NULL THEN
+        PERFORM shop.act_as_customer(erase_customer.customer_id);
+    END IF;
+    PERFORM shop.require_actor();
+    SELECT * INTO customer FROM shop.customers AS c
+    WHERE c.customer_id = erase_customer.customer_id FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        PERFORM shop.refuse_missing('customer', erase_customer.customer_id::text);
+    END IF;
+    -- An address that nobody proved may be another person's, with orders of their own.
+    RETURN QUERY SELECT * FROM shop.erase_now(
+        customer.customer_id, customer.email_normalized, customer.email_verified_at IS NOT NULL);
+END
+$$;
+
+COMMENT ON FUNCTION api.erase_customer(customer_id uuid) IS 'Erases a customer on request: account, address book, log-ins, and the contact of all orders, also of those placed as a guest if the account''s address was verified. Invoices and addresses of orders stay until erase_due; orders under way still arrive, but nobody can be written to about them. Returns rows by table; safe to repeat. Needs shop.actor, unless shop.customer_id says that it is the customer''s own wish. Locks: customer, cart, orders by key. Errors: SH001, SH002, SH003, SH005, SH109.';
+
+CREATE FUNCTION api.erase_customer_by_email(email text) RETURNS TABLE(what text, erased bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    address text;
+    known uuid;
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require_email(erase_customer_by_email.email);
+    PERFORM shop.require_actor();
+    address := shop.normalized_email(erase_customer_by_email.email);
+    SELECT c.customer_id INTO known FROM shop.customers AS c WHERE c.email_normalized = address FOR NO KEY UPDATE;
+    PERFORM shop.require_own(known);
+    RETURN QUERY SELECT * FROM shop.erase_now(known, address, true);
+END
+$$;
+
+COMMENT ON FUNCTION api.erase_customer_by_email(email text) IS 'Erases whoever has an e-mail address, on request: the contact of every order placed with it, by guests too, and the account if there is one, as erase_customer does. First make sure that the request comes from the address. Returns rows by table, all 0 where nothing is found; safe to repeat. Locks: customer, cart, orders by key. Errors: SH001, SH002, SH003, SH109.';
+
+CREATE FUNCTION api.erase_due(retention interval DEFAULT '10 years'::interval, batch integer DEFAULT 1000) RETURNS TABLE(what text, erased bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    due uuid[];
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require(retention BETWEEN interval '0' AND interval '100 years', 'retention', '0 to 100 years');
+    -- interval '10' is ten seconds, and what is erased is gone.
+    PERFORM shop.require(
+        retention >= interval '1 year' OR (SELECT environment <> 'production' FROM shop.deployment),
+        'retention', 'a year or more in production');
+    PERFORM shop.require(batch BETWEEN 1 AND 100000, 'batch', '1 to 100000 orders');
+    PERFORM shop.require_actor();
+
+    -- The last document of an order counts, not the order: a credit note of this year is kept as long as one.
+    SELECT array_agg(order_id) INTO due
+    FROM (
+        SELECT header.order_id FROM shop.orders AS header
+        WHERE header.placed_at <= now() - retention
+          AND NOT EXISTS (
+              SELECT FROM shop.invoices AS invoice
+              LEFT JOIN shop.credit_notes AS note USING (invoice_id)
+              WHERE invoice.order_id = header.order_id
+                AND greatest(invoice.issued_at, note.issued_at) > now() - retention)
+          AND (header.contact_email <> shop.erased_email(header.order_id)
+               OR header.contact_phone IS NOT NULL OR header.tax_number IS NOT NULL
+               OR EXISTS (
+                   SELECT FROM shop.order_addresses AS place
+                   WHERE place.order_id = header.order_id
+                     AND ((place.recipient, place.line1, place.city) <> ('erased', 'erased', 'erased')
+                          OR (place.company, place.line2, place.postal_code, place.phone)
+                              IS DISTINCT FROM (NULL, NULL, NULL, NULL)))
+               OR EXISTS (
+                   SELECT FROM shop.invoices AS invoice
+                   WHERE invoice.order_id = header.order_id
+                     AND ((invoice.buyer_name, invoice.buyer_address) <> ('erased', 'erased')
+                          OR invoice.buyer_tax_number IS NOT NULL)))
+        ORDER BY header.placed_at, header.order_id
+        LIMIT batch
+        FOR NO KEY UPDATE OF header SKIP LOCKED
+    ) AS locked;
+
+    UPDATE shop.orders SET contact_email = shop.erased_email(order_id), contact_phone = NULL, tax_number = NULL
+    WHERE order_id = ANY (due);
+    INSERT INTO shop.outbox_events (aggregate_type, aggregate_id, event_type, payload)
+    SELECT 'order', key, 'order.erased', jsonb_build_object('order_id', key) FROM unnest(due) AS key;
+    RETURN QUERY SELECT 'orders', coalesce(cardinality(due), 0)::bigint;
+    RETURN QUERY WITH gone AS (
+        UPDATE shop.order_addresses
+        SET recipient = 'erased', company = NULL, line1 = 'erased', line2 = NULL, city = 'erased', postal_code = NULL,
+            phone = NULL
+        WHERE order_id = ANY (due) RETURNING 1
+    ) SELECT 'order_addresses', count(*) FROM gone;
+    RETURN QUERY WITH gone AS (
+        UPDATE shop.invoices SET buyer_name = 'erased', buyer_address = 'erased', buyer_tax_number = NULL
+        WHERE order_id = ANY (due) RETURNING 1
+    ) SELECT 'invoices', count(*) FROM gone;
+END
+$$;
+
+COMMENT ON FUNCTION api.erase_due(retention interval, batch integer) IS 'Erases all personal data of orders whose last document is older than the retention, oldest first, at most a batch of orders; returns rows by table. Call it nightly, and until it says 0 orders. Whoever runs a shop decides how long the law wants documents kept. Locks: orders (skipping locked ones). Errors: SH001, SH002, SH109.';
 
 CREATE FUNCTION api.expire_unpaid_orders(batch integer DEFAULT 100) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -3153,6 +3267,86 @@ $$;
 
 COMMENT ON FUNCTION shop.end_order(header shop.orders, ended shop.order_status, why text) IS 'Cancels all units of an order, moves its status, gives its coupon back.';
 
+CREATE FUNCTION shop.erase_now(who uuid, address text, is_theirs boolean) RETURNS TABLE(what text, erased bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    contacts uuid[];
+BEGIN
+    -- Customer, cart, order, as everywhere. A checkout that holds the cart is waited for, and its order found below; one
+    -- that comes later finds the cart expired.
+    PERFORM FROM shop.customers WHERE customer_id = who FOR NO KEY UPDATE;
+    RETURN QUERY WITH gone AS (
+        UPDATE shop.carts SET status = 'expired' WHERE customer_id = who AND status = 'open' RETURNING 1
+    ) SELECT 'carts expired', count(*) FROM gone;
+
+    SELECT array_agg(order_id) INTO contacts
+    FROM (
+        SELECT order_id FROM shop.orders
+        WHERE order_id IN (
+                  SELECT order_id FROM shop.orders WHERE customer_id = who
+                  UNION
+                  SELECT order_id FROM shop.orders WHERE contact_email_normalized = address AND is_theirs)
+          AND (contact_email <> shop.erased_email(order_id) OR contact_phone IS NOT NULL)
+        ORDER BY order_id
+        FOR NO KEY UPDATE
+    ) AS locked;
+    UPDATE shop.orders SET contact_email = shop.erased_email(order_id), contact_phone = NULL
+    WHERE order_id = ANY (contacts);
+    INSERT INTO shop.outbox_events (aggregate_type, aggregate_id, event_type, payload)
+    SELECT 'order', key, 'order.contact_erased', jsonb_build_object('order_id', key) FROM unnest(contacts) AS key;
+    RETURN QUERY SELECT 'orders', coalesce(cardinality(contacts), 0)::bigint;
+
+    RETURN QUERY WITH gone AS (
+        DELETE FROM shop.customer_credentials WHERE customer_id = who RETURNING 1
+    ) SELECT 'customer_credentials', count(*) FROM gone;
+    RETURN QUERY WITH gone AS (
+        DELETE FROM shop.login_sessions WHERE customer_id = who RETURNING 1
+    ) SELECT 'login_sessions', count(*) FROM gone;
+    RETURN QUERY WITH gone AS (
+        DELETE FROM shop.account_tokens WHERE customer_id = who RETURNING 1
+    ) SELECT 'account_tokens', count(*) FROM gone;
+    RETURN QUERY WITH gone AS (
+        DELETE FROM shop.login_attempts
+        WHERE customer_id = who OR email_digest = sha256(convert_to(address, 'UTF8')) RETURNING 1
+    ) SELECT 'login_attempts', count(*) FROM gone;
+    RETURN QUERY WITH gone AS (
+        UPDATE shop.addresses
+        SET recipient = 'erased', company = NULL, line1 = 'erased', line2 = NULL, city = 'erased', region = NULL,
+            postal_code = NULL, phone = NULL, is_default_shipping = false, is_default_billing = false,
+            archived_at = coalesce(archived_at, now())
+        WHERE customer_id = who
+          AND ((recipient, line1, city) <> ('erased', 'erased', 'erased')
+               OR (company, line2, region, postal_code, phone) IS DISTINCT FROM (NULL, NULL, NULL, NULL, NULL)
+               OR archived_at IS NULL)
+        RETURNING 1
+    ) SELECT 'addresses', count(*) FROM gone;
+
+    RETURN QUERY WITH gone AS (
+        UPDATE shop.customers
+        SET email = shop.erased_email(customer_id), full_name = 'erased', phone = NULL, tax_number = NULL,
+            email_verified_at = NULL, marketing_consent_at = NULL, status = 'erased', erased_at = now()
+        WHERE customer_id = who AND status <> 'erased'
+        RETURNING customer_id
+    ), told AS (
+        INSERT INTO shop.outbox_events (aggregate_type, aggregate_id, event_type, payload)
+        SELECT 'customer', customer_id, 'customer.erased', jsonb_build_object('customer_id', customer_id) FROM gone
+        RETURNING 1
+    ) SELECT 'customers', count(*) FROM told;
+END
+$$;
+
+COMMENT ON FUNCTION shop.erase_now(who uuid, address text, is_theirs boolean) IS 'Erases what pii_columns lists as now, of a customer and of the orders with an address, if it is known to be theirs.';
+
+CREATE FUNCTION shop.erased_email(key uuid) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    RETURN (('erased-'::text || key) || '@erased.invalid'::text);
+
+COMMENT ON FUNCTION shop.erased_email(key uuid) IS 'What takes the place of an e-mail address; no mail can be sent there.';
+
 CREATE FUNCTION shop.fold_payment_events(wanted_payment_id uuid, OUT authorized bigint, OUT captured bigint, OUT refunded bigint, OUT over_captured bigint, OUT over_refunded bigint, OUT closed_at timestamp with time zone) RETURNS record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
@@ -3404,6 +3598,38 @@ CREATE FUNCTION shop.invariant_document_numbers_have_no_gap() RETURNS TABLE(exam
 $$;
 
 COMMENT ON FUNCTION shop.invariant_document_numbers_have_no_gap() IS 'Numbers of invoices and credit notes run from 1 to the last of their series without a gap.';
+
+CREATE FUNCTION shop.invariant_erased_customers_left_nothing() RETURNS TABLE(examined bigint, violations bigint, example text)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $_$
+DECLARE
+    listed record;
+    found_rows bigint;
+    found_example text;
+BEGIN
+    SELECT count(*) INTO examined FROM shop.customers;
+    violations := 0;
+    FOR listed IN
+        SELECT table_name,
+               string_agg(format('coalesce(held.%I::text, ''erased'') !~ ''^erased(-[0-9a-f-]{36}@erased[.]invalid)?$''',
+                   column_name), ' OR ' ORDER BY column_name) AS is_personal
+        FROM shop.pii_columns WHERE erase = 'now' GROUP BY table_name ORDER BY table_name
+    LOOP
+        EXECUTE format(
+            'SELECT count(*), min(format(''%%s of erased customer %%s'', %L, customer_id))
+             FROM shop.customers AS gone JOIN shop.%I AS held USING (customer_id)
+             WHERE gone.status = ''erased'' AND (%s)',
+            listed.table_name, listed.table_name, listed.is_personal)
+        INTO found_rows, found_example;
+        violations := violations + found_rows;
+        example := coalesce(example, found_example);
+    END LOOP;
+    RETURN NEXT;
+END
+$_$;
+
+COMMENT ON FUNCTION shop.invariant_erased_customers_left_nothing() IS 'Of an erased customer no column holds anything that pii_columns says is erased at once.';
 
 CREATE FUNCTION shop.invariant_exceptional_events_are_listed() RETURNS TABLE(examined bigint, violations bigint, example text)
     LANGUAGE sql STABLE
@@ -4694,6 +4920,27 @@ $$;
 
 COMMENT ON FUNCTION shop.refuse_direct_write() IS 'Trigger: refuses writes that come from a client and not from another trigger. Argument: the way out.';
 
+CREATE FUNCTION shop.refuse_for_erased() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+DECLARE
+    found_status shop.customer_status;
+BEGIN
+    SELECT status INTO found_status FROM shop.customers WHERE customer_id = NEW.customer_id FOR SHARE;
+    IF found_status = 'erased' THEN
+        IF TG_TABLE_NAME = 'login_attempts' THEN
+            NEW.customer_id := NULL; -- By now nobody has the address: an attempt like any other stranger's.
+        ELSE
+            PERFORM shop.refuse_missing('active customer', NEW.customer_id::text);
+        END IF;
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+COMMENT ON FUNCTION shop.refuse_for_erased() IS 'Trigger: nothing personal is added to a customer who was erased (SH005).';
+
 CREATE FUNCTION shop.refuse_missing(what text, key text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
@@ -4809,6 +5056,22 @@ END
 $$;
 
 COMMENT ON FUNCTION shop.require(holds boolean, argument text, rule text) IS 'Refuses a bad argument, by name and rule (SH001).';
+
+CREATE FUNCTION shop.require_actor() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+BEGIN
+    IF nullif(current_setting('shop.actor', true), '') IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH109',
+            MESSAGE = 'nobody said who acts',
+            HINT = 'Say who acts first: SET LOCAL shop.actor = ''staff:42''.';
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION shop.require_actor() IS 'Refuses what is audited while nobody is named as actor (SH109).';
 
 CREATE FUNCTION shop.require_address(argument text, address api.address) RETURNS void
     LANGUAGE plpgsql
@@ -7618,6 +7881,8 @@ CREATE TRIGGER account_tokens_facts_are_immutable BEFORE UPDATE OF account_token
 
 CREATE TRIGGER account_tokens_refuse_truncate BEFORE TRUNCATE ON shop.account_tokens FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
+CREATE TRIGGER addresses_are_of_a_customer BEFORE INSERT ON shop.addresses FOR EACH ROW EXECUTE FUNCTION shop.refuse_for_erased();
+
 CREATE TRIGGER addresses_refuse_truncate BEFORE TRUNCATE ON shop.addresses FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
 CREATE TRIGGER audit_log_is_append_only BEFORE UPDATE OR TRUNCATE ON shop.audit_log FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'the audit log is append-only', 'There is no way to change it.');
@@ -7704,6 +7969,8 @@ CREATE TRIGGER currencies_exponent_is_immutable BEFORE UPDATE OF code, exponent 
 
 CREATE TRIGGER currencies_refuse_truncate BEFORE TRUNCATE ON shop.currencies FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
+CREATE TRIGGER customer_credentials_are_of_a_customer BEFORE INSERT ON shop.customer_credentials FOR EACH ROW EXECUTE FUNCTION shop.refuse_for_erased();
+
 CREATE TRIGGER customer_credentials_refuse_truncate BEFORE TRUNCATE ON shop.customer_credentials FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
 CREATE TRIGGER customers_are_kept BEFORE DELETE ON shop.customers FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'customers are erased by pseudonymising, never deleted', 'Set status to erased and overwrite the personal columns.');
@@ -7736,6 +8003,8 @@ CREATE TRIGGER invoices_are_kept BEFORE DELETE ON shop.invoices FOR EACH STATEME
 
 CREATE TRIGGER invoices_are_numbered BEFORE INSERT ON shop.invoices FOR EACH ROW EXECUTE FUNCTION shop.number_document();
 
+CREATE TRIGGER invoices_audit AFTER UPDATE OF buyer_name, buyer_address, buyer_tax_number ON shop.invoices FOR EACH ROW EXECUTE FUNCTION shop.audit('names', 'invoice_id');
+
 CREATE TRIGGER invoices_bill_their_order AFTER INSERT ON shop.invoices FOR EACH ROW EXECUTE FUNCTION shop.compare_invoice_with_order();
 
 CREATE TRIGGER invoices_buyer_is_only_erased BEFORE UPDATE OF buyer_name, buyer_address, buyer_tax_number ON shop.invoices FOR EACH ROW WHEN ((NOT ((new.buyer_name = 'erased'::text) AND (new.buyer_address = 'erased'::text) AND (new.buyer_tax_number IS NULL)))) EXECUTE FUNCTION shop.refuse('SH102', 'the buyer of an invoice does not change, it can only be erased', 'Erase with the word erased, and the tax number with NULL.');
@@ -7762,7 +8031,11 @@ CREATE CONSTRAINT TRIGGER journals_are_whole AFTER INSERT ON shop.journals DEFER
 
 CREATE TRIGGER ledger_accounts_refuse_truncate BEFORE TRUNCATE ON shop.ledger_accounts FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
+CREATE TRIGGER login_attempts_are_of_a_customer BEFORE INSERT ON shop.login_attempts FOR EACH ROW WHEN ((new.customer_id IS NOT NULL)) EXECUTE FUNCTION shop.refuse_for_erased();
+
 CREATE TRIGGER login_attempts_refuse_truncate BEFORE TRUNCATE ON shop.login_attempts FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
+
+CREATE TRIGGER login_sessions_are_of_a_customer BEFORE INSERT ON shop.login_sessions FOR EACH ROW EXECUTE FUNCTION shop.refuse_for_erased();
 
 CREATE TRIGGER login_sessions_facts_are_immutable BEFORE UPDATE OF login_session_id, customer_id, token_digest, created_at ON shop.login_sessions FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'a session stays what it was opened as', 'Open another session.');
 
@@ -7773,6 +8046,8 @@ CREATE TRIGGER login_sessions_stay_revoked BEFORE UPDATE ON shop.login_sessions 
 CREATE TRIGGER order_addresses_are_kept BEFORE DELETE ON shop.order_addresses FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'addresses of orders are kept', 'Erase their personal columns.');
 
 CREATE TRIGGER order_addresses_are_only_erased BEFORE UPDATE ON shop.order_addresses FOR EACH ROW WHEN ((NOT ((new.order_id = old.order_id) AND (new.kind = old.kind) AND (new.country = old.country) AND (NOT (new.region IS DISTINCT FROM old.region)) AND (new.recipient = 'erased'::text) AND (new.line1 = 'erased'::text) AND (new.city = 'erased'::text) AND (new.company IS NULL) AND (new.line2 IS NULL) AND (new.postal_code IS NULL) AND (new.phone IS NULL)))) EXECUTE FUNCTION shop.refuse('SH102', 'the address of an order does not change, it can only be erased', 'Erase recipient, line1 and city with the word erased, the other personal columns with NULL.');
+
+CREATE TRIGGER order_addresses_audit AFTER UPDATE ON shop.order_addresses FOR EACH ROW EXECUTE FUNCTION shop.audit('names', 'order_id', 'kind');
 
 CREATE TRIGGER order_addresses_refuse_truncate BEFORE TRUNCATE ON shop.order_addresses FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
@@ -7833,6 +8108,8 @@ CREATE TRIGGER orders_are_kept BEFORE DELETE ON shop.orders FOR EACH STATEMENT E
 CREATE TRIGGER orders_are_placed_now BEFORE INSERT ON shop.orders FOR EACH ROW WHEN ((new.placed_at IS DISTINCT FROM now())) EXECUTE FUNCTION shop.refuse('SH103', 'the moment of an order is the server''s', 'Leave placed_at out.');
 
 CREATE CONSTRAINT TRIGGER orders_are_whole AFTER INSERT ON shop.orders DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION shop.require_whole_order();
+
+CREATE TRIGGER orders_audit AFTER UPDATE OF contact_email, contact_phone, tax_number ON shop.orders FOR EACH ROW EXECUTE FUNCTION shop.audit('names', 'order_id');
 
 CREATE TRIGGER orders_contact_is_only_erased BEFORE UPDATE OF contact_email, contact_phone, tax_number ON shop.orders FOR EACH ROW WHEN ((((new.contact_email <> old.contact_email) AND (new.contact_email <> (('erased-'::text || old.order_id) || '@erased.invalid'::text))) OR ((new.contact_phone IS DISTINCT FROM old.contact_phone) AND (new.contact_phone IS NOT NULL)) OR ((new.tax_number IS DISTINCT FROM old.tax_number) AND (new.tax_number IS NOT NULL)))) EXECUTE FUNCTION shop.refuse('SH102', 'the contact of an order does not change, it can only be erased', 'Erase with erased-<order_id>@erased.invalid and NULL.');
 
@@ -8446,6 +8723,18 @@ REVOKE ALL ON FUNCTION api.deliver(shipment_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION api.deliver(shipment_id uuid) TO shop_app;
 GRANT ALL ON FUNCTION api.deliver(shipment_id uuid) TO shop_backoffice;
 
+REVOKE ALL ON FUNCTION api.erase_customer(customer_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.erase_customer(customer_id uuid) TO shop_app;
+GRANT ALL ON FUNCTION api.erase_customer(customer_id uuid) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.erase_customer_by_email(email text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.erase_customer_by_email(email text) TO shop_app;
+GRANT ALL ON FUNCTION api.erase_customer_by_email(email text) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.erase_due(retention interval, batch integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.erase_due(retention interval, batch integer) TO shop_app;
+GRANT ALL ON FUNCTION api.erase_due(retention interval, batch integer) TO shop_backoffice;
+
 REVOKE ALL ON FUNCTION api.expire_unpaid_orders(batch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION api.expire_unpaid_orders(batch integer) TO shop_app;
 GRANT ALL ON FUNCTION api.expire_unpaid_orders(batch integer) TO shop_backoffice;
@@ -8645,6 +8934,10 @@ REVOKE ALL ON FUNCTION shop.coupon_uses_by_customer(wanted_coupon_id bigint) FRO
 
 REVOKE ALL ON FUNCTION shop.end_order(header shop.orders, ended shop.order_status, why text) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION shop.erase_now(who uuid, address text, is_theirs boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.erased_email(key uuid) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION shop.fold_payment_events(wanted_payment_id uuid, OUT authorized bigint, OUT captured bigint, OUT refunded bigint, OUT over_captured bigint, OUT over_refunded bigint, OUT closed_at timestamp with time zone) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.insert_allocations(placed_order_id uuid, lines shop.priced_line[], unwaited bigint[]) FROM PUBLIC;
@@ -8666,6 +8959,8 @@ REVOKE ALL ON FUNCTION shop.invariant_coupons_keep_customer_limit() FROM PUBLIC;
 REVOKE ALL ON FUNCTION shop.invariant_deployment_is_one_row() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.invariant_document_numbers_have_no_gap() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.invariant_erased_customers_left_nothing() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.invariant_exceptional_events_are_listed() FROM PUBLIC;
 
@@ -8766,6 +9061,8 @@ REVOKE ALL ON FUNCTION shop.refuse() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.refuse_direct_write() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION shop.refuse_for_erased() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION shop.refuse_missing(what text, key text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.refuse_order_status(header shop.orders, wanted text) FROM PUBLIC;
@@ -8777,6 +9074,8 @@ REVOKE ALL ON PROCEDURE shop.refuse_truncate_of(VARIADIC table_names text[]) FRO
 REVOKE ALL ON FUNCTION shop.release_allocated_stock() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.require(holds boolean, argument text, rule text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.require_actor() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.require_address(argument text, address api.address) FROM PUBLIC;
 
@@ -8966,4 +9265,4 @@ ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON TYPES FROM PUBLIC;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC;
 
--- fingerprint: d7c2b2affeba48428728be2ec45397ba5f4456ceb7370c142edcf6f7fbe345fd
+-- fingerprint: 49893870efbdac59f849bb61c26389d7ebf25dc7d87fcecbbbdfa7e8843ad661
