@@ -22,8 +22,10 @@ if sys.platform == "win32":
 
 import argparse
 import os
+import signal
 import subprocess
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ecommerce_dms import console, virtual_environment
@@ -153,8 +155,8 @@ def _environment() -> dict[str, str]:
 
 def _run(turn: int, title: str, *command: str) -> None:
     """Runs a program on the embedded server, which keeps the turn should this one be killed alone."""
-    with console.step(title):
-        done = subprocess.run(
+    with console.step(title), _interrupts_held() as let_go:
+        process = subprocess.Popen(
             [sys.executable, *command],
             env=_environment(),
             cwd=ROOT,
@@ -162,8 +164,35 @@ def _run(turn: int, title: str, *command: str) -> None:
             # Ctrl-C comes to this program alone, which ends that one without a traceback of its own.
             start_new_session=True,
         )
-        if done.returncode != 0:
+        try:
+            let_go()
+            failed = process.wait() != 0
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        if failed:
             raise StepFailed(f"{title} failed; the lines above say why")
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[Callable[[], None]]:
+    """Lets a Ctrl-C wait until the yielded function is called.
+
+    One that came while a program is being started would leave that program running: nobody holds its handle yet.
+    """
+    came: list[int] = []
+    ordinary = signal.signal(signal.SIGINT, lambda number, _frame: came.append(number))
+
+    def let_go() -> None:
+        signal.signal(signal.SIGINT, ordinary)
+        if came:
+            raise KeyboardInterrupt
+
+    try:
+        yield let_go
+    finally:
+        signal.signal(signal.SIGINT, ordinary)
 
 
 def _fill(turn: int) -> None:
