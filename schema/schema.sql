@@ -3383,6 +3383,13 @@ CREATE FUNCTION shop.insert_allocations(placed_order_id uuid, lines shop.priced_
 DECLARE
     short jsonb;
 BEGIN
+    -- A statement of its own, so that no plan can take a slot first and then wait here.
+    PERFORM FROM shop.stock_levels AS level
+    WHERE level.variant_id = ANY (ARRAY(SELECT variant_id FROM unnest(lines) WHERE variant_id <> ALL (unwaited)))
+      AND level.warehouse_id IN (SELECT warehouse_id FROM shop.warehouses WHERE is_active)
+    ORDER BY level.variant_id, level.warehouse_id, level.slot
+    FOR NO KEY UPDATE OF level;
+
     WITH line AS MATERIALIZED (
         SELECT line_number, variant_id, quantity FROM unnest(lines)
     ), locked AS MATERIALIZED (
@@ -9265,4 +9272,4 @@ ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON TYPES FROM PUBLIC;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC;
 
--- fingerprint: 49893870efbdac59f849bb61c26389d7ebf25dc7d87fcecbbbdfa7e8843ad661
+-- fingerprint: 8965239a0a1ff2802c29cfac775c9ea4ba04c20805bbb0d23a12144e01d37063

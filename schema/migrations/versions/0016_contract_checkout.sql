@@ -314,6 +314,13 @@ AS $$
 DECLARE
     short jsonb;
 BEGIN
+    -- A statement of its own, so that no plan can take a slot first and then wait here.
+    PERFORM FROM shop.stock_levels AS level
+    WHERE level.variant_id = ANY (ARRAY(SELECT variant_id FROM unnest(lines) WHERE variant_id <> ALL (unwaited)))
+      AND level.warehouse_id IN (SELECT warehouse_id FROM shop.warehouses WHERE is_active)
+    ORDER BY level.variant_id, level.warehouse_id, level.slot
+    FOR NO KEY UPDATE OF level;
+
     WITH line AS MATERIALIZED (
         SELECT line_number, variant_id, quantity FROM unnest(lines)
     ), locked AS MATERIALIZED (
