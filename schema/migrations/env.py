@@ -4,6 +4,7 @@ What the parts do, and why, stands in the files beside it: lock.py, steps.py, gu
 """
 
 import logging
+import sys
 from typing import Any
 
 from alembic import context
@@ -35,8 +36,13 @@ def main() -> None:
             _run_offline()
         else:
             _run_online(context.config.attributes.get("settings") or load_settings())
-    except UserError as error:
-        raise CommandError(" ".join(str(error).split())) from error
+    except (UserError, CommandError) as error:
+        line = " ".join(str(error).split())
+        if context.config.cmd_opts is None:
+            raise CommandError(line) from error
+        # Alembic's own way out folds the line to the terminal's width and exits with 255.
+        print(f"error: {line}", file=sys.stderr)
+        raise SystemExit(getattr(error, "exit_code", 1)) from None
 
 
 def _run_offline() -> None:
