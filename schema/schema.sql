@@ -4939,7 +4939,12 @@ BEGIN
         IF TG_TABLE_NAME = 'login_attempts' THEN
             NEW.customer_id := NULL; -- By now nobody has the address: an attempt like any other stranger's.
         ELSE
-            PERFORM shop.refuse_missing('active customer', NEW.customer_id::text);
+            RAISE EXCEPTION USING
+                ERRCODE = 'SH005',
+                MESSAGE = format('there is no active customer %s', NEW.customer_id),
+                HINT = 'The customer was erased; nothing was changed.',
+                DETAIL = jsonb_build_object('what', 'active customer', 'key', NEW.customer_id),
+                SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
         END IF;
     END IF;
     RETURN NEW;
@@ -9272,4 +9277,4 @@ ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON TYPES FROM PUBLIC;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC;
 
--- fingerprint: 8965239a0a1ff2802c29cfac775c9ea4ba04c20805bbb0d23a12144e01d37063
+-- fingerprint: e1f9e911bd06734d8fc5e53450ed0d5a782a8c612d2081af85d463afec44a716

@@ -54,7 +54,12 @@ BEGIN
         IF TG_TABLE_NAME = 'login_attempts' THEN
             NEW.customer_id := NULL; -- By now nobody has the address: an attempt like any other stranger's.
         ELSE
-            PERFORM shop.refuse_missing('active customer', NEW.customer_id::text);
+            RAISE EXCEPTION USING
+                ERRCODE = 'SH005',
+                MESSAGE = format('there is no active customer %s', NEW.customer_id),
+                HINT = 'The customer was erased; nothing was changed.',
+                DETAIL = jsonb_build_object('what', 'active customer', 'key', NEW.customer_id),
+                SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
         END IF;
     END IF;
     RETURN NEW;
