@@ -695,7 +695,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION api.copy_cart(from_cart_id uuid, cart_id uuid) IS 'Starts again from a cart that is closed (its order expired): a new open cart with the lines that can still be bought. Safe to repeat with the same new key. Locks: customer. Errors: SH001, SH002, SH003, SH004, SH005, SH205.';
+COMMENT ON FUNCTION api.copy_cart(from_cart_id uuid, cart_id uuid) IS 'Starts again from a cart that is closed (its order expired): a new open cart with the lines that can still be bought. Safe to repeat with the same new key. Locks: customer. Errors: SH001 to SH005, SH202, SH205.';
 
 CREATE FUNCTION api.create_cart(cart_id uuid, currency text, customer_id uuid DEFAULT NULL::uuid, variant_ids bigint[] DEFAULT '{}'::bigint[], quantities integer[] DEFAULT '{}'::integer[]) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2092,7 +2092,7 @@ CREATE FUNCTION api.set_cart_item(cart_id uuid, variant_id bigint, quantity inte
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     RETURN api.set_cart_items(cart_id, ARRAY[variant_id], ARRAY[quantity]);
 
-COMMENT ON FUNCTION api.set_cart_item(cart_id uuid, variant_id bigint, quantity integer) IS 'set_cart_items for one variant.';
+COMMENT ON FUNCTION api.set_cart_item(cart_id uuid, variant_id bigint, quantity integer) IS 'set_cart_items for one variant. Locks: cart. Errors: SH001, SH002, SH003, SH005, SH201, SH202, SH203.';
 
 CREATE FUNCTION api.set_default_address(address_id uuid, kind text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -4101,6 +4101,38 @@ CREATE FUNCTION shop.invariant_orders_are_whole() RETURNS TABLE(examined bigint,
 $$;
 
 COMMENT ON FUNCTION shop.invariant_orders_are_whole() IS 'Every order has both addresses, and its discount is explained by its coupon.';
+
+CREATE FUNCTION shop.invariant_orders_stand_in_the_books() RETURNS TABLE(examined bigint, violations bigint, example text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+    SELECT count(*), count(*) FILTER (WHERE wrong), min(format('order %s', order_id)) FILTER (WHERE wrong)
+    FROM (
+        SELECT order_id,
+               CASE WHEN coalesce(booked.sales, 0) = 0
+                   THEN header.total_minor > 0 AND header.status IN ('confirmed', 'completed')
+                        OR (booked.cancelled, booked.returned) <> (0, 0)
+                   ELSE (booked.sales, booked.sold, booked.cancelled, booked.returned)
+                        <> (1, header.total_minor, header.cancelled_minor, coalesce(sent_back.worth, 0)) END AS wrong
+        FROM shop.orders AS header
+        LEFT JOIN (
+            SELECT entry.order_id,
+                   count(*) FILTER (WHERE entry.kind = 'sale') AS sales,
+                   coalesce(sum(line.amount_minor) FILTER (WHERE entry.kind = 'sale'), 0) AS sold,
+                   coalesce(-sum(line.amount_minor) FILTER (WHERE entry.kind = 'cancellation'), 0) AS cancelled,
+                   coalesce(-sum(line.amount_minor) FILTER (WHERE entry.kind = 'return'), 0) AS returned
+            FROM shop.journals AS entry
+            JOIN shop.journal_lines AS line USING (journal_id)
+            WHERE line.account = 'receivable'
+            GROUP BY entry.order_id
+        ) AS booked USING (order_id)
+        LEFT JOIN (
+            SELECT order_id, sum(refundable_minor) AS worth FROM shop.returns GROUP BY order_id
+        ) AS sent_back USING (order_id)
+    ) AS checked
+$$;
+
+COMMENT ON FUNCTION shop.invariant_orders_stand_in_the_books() IS 'A confirmed order is one sale of its total in the books, less what of it was cancelled and what came back.';
 
 CREATE FUNCTION shop.invariant_outbox_sequences_have_no_gap() RETURNS TABLE(examined bigint, violations bigint, example text)
     LANGUAGE sql STABLE
@@ -6615,7 +6647,7 @@ COMMENT ON COLUMN shop.order_item_cancellations.cancellation_id IS 'Key of the r
 
 COMMENT ON COLUMN shop.order_item_cancellations.quantity IS 'Units cancelled.';
 
-COMMENT ON COLUMN shop.order_item_cancellations.reason IS 'A code for why: customer_request, payment_expired, out_of_stock, …';
+COMMENT ON COLUMN shop.order_item_cancellations.reason IS 'A code for why, such as customer_request, payment_expired or out_of_stock.';
 
 COMMENT ON COLUMN shop.order_item_cancellations.cancelled_at IS 'When.';
 
@@ -9207,6 +9239,8 @@ REVOKE ALL ON FUNCTION shop.invariant_order_totals_equal_lines() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.invariant_orders_are_whole() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION shop.invariant_orders_stand_in_the_books() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION shop.invariant_outbox_sequences_have_no_gap() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.invariant_payment_sums_equal_events() FROM PUBLIC;
@@ -9488,4 +9522,4 @@ ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON TYPES FROM PUBLIC;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC;
 
--- fingerprint: afa77b22da81188112ec5f70c7759f7e73f0f5802758c1f291eab97d3607d6b5
+-- fingerprint: f5df4157ec633c6942f3e758607913db113b5e4fd6990b9024b4a2cd2a5714e5
