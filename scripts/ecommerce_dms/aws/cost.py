@@ -33,6 +33,10 @@ VCPUS = {
     "12xlarge": 48, "16xlarge": 64, "24xlarge": 96,
 }  # fmt: skip
 
+# RDS writes them into the account's log group RDSOSMetrics, which it makes itself and keeps for as long.
+# https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Monitoring.OS.html
+OS_METRICS_RETENTION_DAYS = 30
+
 # What gp3 of RDS includes: (IOPS, MiB/s) below 400 GiB and from there on. docs.aws.amazon.com, RDS, CHAP_Storage.
 GP3_STRIPES_FROM_GIB = 400
 GP3_INCLUDED = {False: (3000, 125), True: (12000, 500)}
@@ -180,8 +184,8 @@ def summary_lines(result: Estimate, *, most: int = 5) -> list[str]:
     table = result.table
     lines = [f"Cost (on demand, {table.region}, prices of {table.as_of}, 1 EUR = {table.usd_per_eur} USD):"]
     for label, hours in spans(result.hours):
-        usd = result.usd_per_hour * hours
-        lines.append(f"  {label:<10} {money(usd):>10} USD {money(table.eur(usd)):>10} EUR")
+        usd, digits = result.usd_per_hour * hours, digits_for(hours)
+        lines.append(f"  {label:<10} {money(usd, digits):>10} USD {money(table.eur(usd), digits):>10} EUR")
     biggest = sorted(by_what(result.items).items(), key=lambda pair: -pair[1])[:most]
     lines += [f"    {money(usd * HOURS_PER_MONTH):>10} USD a month: {what}" for what, usd in biggest if usd > 0]
     if result.not_priced:
@@ -230,6 +234,45 @@ def kept_costs(
     return items
 
 
+def kept_after_destroy(
+    document: dict[str, Any], *, assumptions: Assumptions | None = None, table: PriceTable | None = None
+) -> list[Item]:
+    """What a destroy of this plan or state leaves behind and a month of it costs, by the protection it asks for.
+
+    A snapshot is worth nothing without its key, so the key is kept as long as one is; otherwise both key and secret only
+    wait for their deletion.
+    """
+    assumed = assumptions or Assumptions()
+    resources = managed_resources(document)
+    sources = [one for one in resources if not one["values"].get("replicate_source_db")]
+    instances = [one["values"] for one in sources if one["type"] == "aws_db_instance"]
+    clusters = [one["values"] for one in sources if one["type"] == "aws_rds_cluster"]
+    sizes = {"snapshot_gib": _kept_gib(instances, assumed), "aurora_snapshot_gib": _kept_gib(clusters, assumed)}
+    keys = sum(1 for one in resources if one["type"] == "aws_kms_key")
+    keeps = any(sizes.values())
+    monitored = [one for one in resources if one["values"].get("monitoring_interval")]
+    per_day = sum(assumed.os_metrics_gib_per_day * 60 / one["values"]["monitoring_interval"] for one in monitored)
+    return kept_costs(
+        **sizes,
+        keys=keys if keeps else 0,
+        keys_pending_deletion=0 if keeps else keys,
+        log_gib=per_day * OS_METRICS_RETENTION_DAYS * assumed.log_compression,
+        table=table,
+    )
+
+
+def _kept_gib(databases: list[dict[str, Any]], assumed: Assumptions) -> Decimal:
+    """A final snapshot, and the automated backups unless they go with the database."""
+    total = Decimal(0)
+    for values in databases:
+        days = values.get("backup_retention_period") or 0
+        if not values.get("skip_final_snapshot"):
+            total += assumed.database_gib
+        if days and not values.get("delete_automated_backups", True):
+            total += assumed.database_gib + days * assumed.changed_gib_per_day
+    return total
+
+
 # --- Reading Terraform ------------------------------------------------------------------------------------------------
 
 
@@ -254,9 +297,15 @@ def region_of(document: dict[str, Any]) -> str | None:
     return variable or values.get("outputs", {}).get("region", {}).get("value")
 
 
-def money(usd: Decimal) -> str:
-    """Two digits, or four where two would say 0.00 of something that costs."""
-    return f"{usd:,.2f}" if usd >= 1 or usd == 0 else f"{usd:,.4f}"
+def money(usd: Decimal, digits: int = 2) -> str:
+    """With a fixed number of digits, and never 0.00 for something that costs."""
+    least = Decimal(1).scaleb(-digits)
+    return f"<{least}" if 0 < usd < least / 2 else f"{usd:,.{digits}f}"
+
+
+def digits_for(hours: Decimal | float) -> int:
+    """Cents for a month; for a few hours, what is below them, too."""
+    return 2 if hours >= HOURS_PER_MONTH / 2 else 4
 
 
 def spans(hours: Decimal) -> list[tuple[str, Decimal]]:
@@ -392,6 +441,8 @@ def _operating_system_metrics(stack: _Stack, resource: Resource) -> None:
     if interval:
         per_day = stack.assumptions.os_metrics_gib_per_day * 60 / interval
         stack.daily(resource, "Enhanced Monitoring logs", "logs.ingested", per_day)
+        stored = per_day * OS_METRICS_RETENTION_DAYS * stack.assumptions.log_compression
+        stack.monthly(resource, "logs stored", "logs.stored", stored, usage=True)
 
 
 def _logs_of(stack: _Stack, resource: Resource) -> None:
