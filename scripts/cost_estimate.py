@@ -47,8 +47,11 @@ def main(argv: list[str] | None = None) -> int:
         result = cost.estimate(_document(arguments), arguments.hours, assumptions=_assumptions(arguments.assume))
     except ValueError as error:
         raise UsageError(str(error)) from error
-    if not result.items and not result.free:
-        raise UserError("there are no resources in it: the state is empty, or the plan destroys everything.")
+    if not result.items and not result.free and not result.not_priced:
+        raise UserError(
+            "there are no resources in it: the state is empty, or the plan destroys everything. Give a plan with --plan, "
+            f"or one of these with --case: {', '.join(CASES)}."
+        )
     print(json.dumps(as_json(result), indent=2) if arguments.json else report(result, arguments.currency))
     return 0
 

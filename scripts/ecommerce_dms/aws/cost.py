@@ -410,13 +410,13 @@ def _allocated_gib(stack: _Stack, resource: Resource) -> int | None:
     return sizes[0] if sizes else None
 
 
-def _burst(stack: _Stack, resource: Resource, instance_class: str) -> None:
+def _burst(stack: _Stack, resource: Resource, instance_class: str, kind: str = "rds") -> None:
     """CPU credits: T3 and T4g of RDS are always unlimited, and what is used above the baseline is billed."""
     family, _, size = instance_class.removeprefix("db.").partition(".")
     if family not in ("t3", "t4g") or size not in BASELINE_PERCENT:
         return
     above = max(Decimal(0), stack.assumptions.cpu_percent - BASELINE_PERCENT[size]) / 100
-    stack.add(resource, "CPU credits", f"rds.cpu-credit.{family}", above * VCPUS[size], usage=True)
+    stack.add(resource, "CPU credits", f"{kind}.cpu-credit.{family}", above * VCPUS[size], usage=True)
 
 
 def _insights(stack: _Stack, resource: Resource, instance_class: str, mode: str | None) -> None:
@@ -474,9 +474,11 @@ def _cluster(stack: _Stack, resource: Resource) -> None:
     stack.monthly(resource, "Aurora storage", f"{kind}.storage", assumed.database_gib, usage=True)
     if kind == "aurora":
         stack.add(resource, "Aurora I/O", "aurora.io", assumed.aurora_io_per_second * 3600 / 1_000_000, usage=True)
-    # The first day is free, and with it a full copy: what is billed are the changes of the days after it.
-    days = max(0, (values.get("backup_retention_period") or 1) - 1)
-    stack.monthly(resource, "Aurora backups", "aurora.backup", days * assumed.changed_gib_per_day, usage=True)
+    # A copy of the volume's own size is free, and so is a retention of one day; billed are the changes of all days kept.
+    # https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-storage-backup.html
+    days = values.get("backup_retention_period") or 1
+    changed = days * assumed.changed_gib_per_day if days > 1 else 0
+    stack.monthly(resource, "Aurora backups above the free size", "aurora.backup", changed, usage=True)
     stack.daily(resource, "traffic between zones", "transfer.zones", 2 * assumed.zone_gib_per_day)
 
 
@@ -490,7 +492,7 @@ def _cluster_instance(stack: _Stack, resource: Resource) -> None:
         stack.add(resource, "Aurora capacity (ACU)", f"{kind}.acu", acus, usage=True)
     else:
         stack.add(resource, f"Aurora {instance_class}", f"{kind}.{instance_class}", 1)
-        _burst(stack, resource, instance_class)
+        _burst(stack, resource, instance_class, kind)
     _insights(stack, resource, instance_class, ((cluster or resource)["values"]).get("database_insights_mode"))
     _operating_system_metrics(stack, resource)
     if cluster:
