@@ -13,7 +13,15 @@ from typing import Any
 import cost_estimate
 import pytest
 from ecommerce_dms.aws import cost, cost_page
-from ecommerce_dms.aws.cost import HOURS_PER_MONTH, assume, estimate, kept_after_destroy, kept_costs, summary_lines
+from ecommerce_dms.aws.cost import (
+    HOURS_PER_MONTH,
+    assume,
+    estimate,
+    kept_after_destroy,
+    kept_costs,
+    kept_lines,
+    summary_lines,
+)
 from ecommerce_dms.aws.cost_cases import CASES, cut, plan_of
 from ecommerce_dms.aws.prices import price_table, read_table
 from ecommerce_dms.console import UsageError, UserError
@@ -363,6 +371,12 @@ def test_what_stays_is_a_cost_for_a_month_by_kind() -> None:
         "public IPv4 address": HOURS_PER_MONTH * usd("ipv4.hour"),
     }
     assert kept_costs() == []
+
+
+def test_what_stays_is_said_with_its_sum() -> None:
+    lines = kept_lines(kept_costs(keys=1, snapshot_gib=100))
+    assert lines[0].split() == ["9.50", "USD", "a", "month:", "snapshots", "and", "retained", "backups"]
+    assert lines[-1].split()[:2] == ["10.50", "USD"]
 
 
 def test_a_kept_snapshot_keeps_its_key_and_without_one_the_key_is_free() -> None:

@@ -47,7 +47,8 @@ def pricing() -> Iterator[tuple[Any, Stubber]]:
 
 
 def asked(lookup: dict[str, str] = NAT, **more: Any) -> dict[str, Any]:
-    attributes = {"regionCode": "eu-west-1", **{name: value for name, value in lookup.items() if name != "service"}}
+    attributes = {name: value for name, value in lookup.items() if name != "service"}
+    attributes = attributes if "fromRegionCode" in attributes else {"regionCode": "eu-west-1", **attributes}
     filters = [{"Type": "TERM_MATCH", "Field": name, "Value": value} for name, value in attributes.items()]
     return {"ServiceCode": lookup["service"], "FormatVersion": "aws_v1", "Filters": filters, **more}
 

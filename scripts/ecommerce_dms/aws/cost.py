@@ -234,6 +234,14 @@ def kept_costs(
     return items
 
 
+def kept_lines(items: Iterable[Item], *, table: PriceTable | None = None) -> list[str]:
+    """The same for a screen: a line for each kind, and the sum."""
+    items, table = list(items), table or price_table()
+    total = sum((item.usd_per_month for item in items), Decimal(0))
+    lines = [f"  {money(item.usd_per_month):>10} USD a month: {item.what}" for item in items]
+    return [*lines, f"  {money(total):>10} USD a month in all ({money(table.eur(total))} EUR)"]
+
+
 def kept_after_destroy(
     document: dict[str, Any], *, assumptions: Assumptions | None = None, table: PriceTable | None = None
 ) -> list[Item]:

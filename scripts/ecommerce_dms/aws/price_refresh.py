@@ -85,7 +85,9 @@ def _refreshed_row(client: Any, row: dict[str, Any], region: str, today: dt.date
 
 
 def _products(client: Any, lookup: dict[str, str], region: str) -> Iterator[dict[str, Any]]:
-    attributes = {"regionCode": region, **{name: value for name, value in lookup.items() if name != "service"}}
+    attributes = {name: value for name, value in lookup.items() if name != "service"}
+    if "fromRegionCode" not in attributes:  # what transfer is sold by
+        attributes = {"regionCode": region, **attributes}
     request = {
         "ServiceCode": lookup["service"],
         "FormatVersion": "aws_v1",

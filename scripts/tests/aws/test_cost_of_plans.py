@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
+from typing import Any
 
+import cost_estimate
 import pytest
 from ecommerce_dms.aws.cost import FREE, PRICED, estimate, managed_resources
 from ecommerce_dms.aws.cost_cases import CASES, Case, cut, plan_of
 
 from .cost_cases import planned
+from .terraform_cli import Terraform, copy_of_module
 
 PROGRAM = Path(__file__).parents[2] / "cost_estimate.py"
 
@@ -31,22 +36,33 @@ AURORA = Case(
 )
 
 
+@pytest.fixture(scope="module")
+def plan(initialised: Path, aws_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Case], Any]:
+    """What Terraform plans for a case; each is planned once, in a folder of its own."""
+
+    @cache
+    def plan_once(case: Case) -> dict:
+        folder = copy_of_module(tmp_path_factory.mktemp("case") / "terraform", initialised=initialised)
+        return planned(Terraform(folder, aws_endpoint), case)
+
+    return plan_once
+
+
 @pytest.mark.parametrize("name", CASES)
-def test_the_documented_cases_are_what_terraform_plans(name, terraform) -> None:
-    plan = planned(terraform, CASES[name])
-    assert estimate(plan, 3).usd == estimate(cut(plan), 3).usd, (
+def test_the_documented_cases_are_what_terraform_plans(name, plan) -> None:
+    whole = plan(CASES[name])
+    assert estimate(whole, 3).usd == estimate(cut(whole), 3).usd, (
         "cost_cases.VALUES_READ lacks something an estimate reads"
     )
-    assert cut(plan) == plan_of(name), (
+    assert cut(whole) == plan_of(name), (
         "run `python -m tests.aws.cost_cases` in scripts/, then scripts/cost_estimate.py pages"
     )
 
 
 @pytest.mark.parametrize("case", [CASES["test"], CASES["production"], AURORA], ids=lambda case: case.title)
-def test_every_resource_of_a_plan_is_priced_free_or_listed(case, terraform) -> None:
-    plan = planned(terraform, case)
-    result = estimate(plan, 3)
-    resources = managed_resources(plan)
+def test_every_resource_of_a_plan_is_priced_free_or_listed(case, plan) -> None:
+    result = estimate(plan(case), 3)
+    resources = managed_resources(plan(case))
     assert len(resources) > 40
     unknown = {one["type"] for one in resources} - PRICED.keys() - FREE.keys()
     assert unknown == {one.type for one in result.not_priced if one.type in unknown}
@@ -54,8 +70,8 @@ def test_every_resource_of_a_plan_is_priced_free_or_listed(case, terraform) -> N
     assert result.usd > 0
 
 
-def test_aurora_pays_no_machine_but_capacity_and_every_zone_its_nat(terraform) -> None:
-    items = estimate(planned(terraform, AURORA), 3).items
+def test_aurora_pays_no_machine_but_capacity_and_every_zone_its_nat(plan) -> None:
+    items = estimate(plan(AURORA), 3).items
     whats = [item.what for item in items]
     assert whats.count("Aurora capacity (ACU)") == 2
     assert whats.count("NAT gateway") == 3
@@ -64,15 +80,13 @@ def test_aurora_pays_no_machine_but_capacity_and_every_zone_its_nat(terraform) -
 
 
 def test_the_program_reads_a_saved_plan_through_terraform(terraform, monkeypatch, capsys) -> None:
-    import cost_estimate
-
-    plan = planned(terraform, CASES["test"])
+    whole = planned(terraform, CASES["test"])
     for name, value in terraform.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(cost_estimate, "TERRAFORM", terraform.folder)
     assert cost_estimate.main(["--plan", str(terraform.folder / "case.tfplan"), "--json"]) == 0
     sums = {one["span"]: Decimal(one["usd"]) for one in json.loads(capsys.readouterr().out)["sums"]}
-    assert sums["3 hours"] == round(estimate(plan, 3).usd, 6)
+    assert sums["3 hours"] == round(estimate(whole, 3).usd, 6)
 
 
 def test_without_a_state_the_program_says_what_else_to_give(terraform, monkeypatch) -> None:
