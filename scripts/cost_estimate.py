@@ -71,7 +71,7 @@ def _document(arguments: argparse.Namespace) -> dict[str, Any]:
     except OSError as error:
         raise UsageError(f"{arguments.plan} cannot be read: {error.strerror}.") from error
     if content.lstrip()[:1] == b"{":
-        return _parsed(content.decode("utf-8"), str(arguments.plan))
+        return _parsed(content.decode("utf-8", errors="replace"), str(arguments.plan))
     return _show(arguments.plan.resolve())
 
 
@@ -105,13 +105,15 @@ def _show(*plan: Path) -> dict[str, Any]:
 
 
 def _assumptions(given: list[str]) -> Assumptions:
-    known = {name for name, _, _ in cost.assumption_fields()}
+    known = cost.most_of_assumptions()
     values: dict[str, Decimal] = {}
     for one in given:
         name, _, text = one.partition("=")
         if name not in known:
             raise UsageError(f"--assume {one}: {name} is no assumption. There are: {', '.join(sorted(known))}.")
         values[name] = _at_least_zero(text, f"--assume {one}")
+        if values[name] > known[name]:
+            raise UsageError(f"--assume {one}: {text} is above {known[name]}.")
     return cost.assume(**values)
 
 

@@ -459,6 +459,7 @@ def test_an_assumption_changes_the_estimate_and_an_unknown_one_is_refused() -> N
         (["--case", "test", "--hours", "0"], "0 is not above 0"),
         (["--case", "test", "--hours", "NaN"], "not above 0"),
         (["--case", "test", "--assume", "cpu_percent=-1"], "-1 is not 0 or more"),
+        (["--case", "test", "--assume", "cpu_percent=101"], "101 is above 100"),
         (["--case", "test", "--assume", "cpu_percent=lots"], "'lots' is no number"),
         (["--plan", str(PROGRAM.with_name("ruff.toml"))], ""),
     ],
@@ -476,6 +477,8 @@ def test_json_that_is_no_plan_is_refused(tmp_path: Path) -> None:
         done = run("--plan", str(tmp_path / "plan.json"))
         assert done.returncode in (1, 2), text
         assert "Traceback" not in done.stderr
+    (tmp_path / "plan.json").write_bytes(b'{"format_version": "\xff"')
+    assert "is no JSON" in run("--plan", str(tmp_path / "plan.json")).stderr
 
 
 def test_a_stale_page_fails_the_check_and_pages_mends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,7 +48,9 @@ class Assumptions:
 
     database_gib: Decimal = field(default=Decimal(10), metadata={"help": "data stored, indexes included, in GiB"})
     changed_gib_per_day: Decimal = field(default=Decimal("0.5"), metadata={"help": "changed data and WAL, GiB a day"})
-    cpu_percent: Decimal = field(default=Decimal(10), metadata={"help": "average load of every vCPU, in percent"})
+    cpu_percent: Decimal = field(
+        default=Decimal(10), metadata={"help": "average load of every vCPU, in percent", "most": 100}
+    )
     log_gib_per_day: Decimal = field(
         default=Decimal("0.05"), metadata={"help": "PostgreSQL's log, GiB a day and instance"}
     )
@@ -57,7 +59,7 @@ class Assumptions:
         default=Decimal("0.01"), metadata={"help": "Enhanced Monitoring at 60 seconds, GiB a day and instance"}
     )
     log_compression: Decimal = field(
-        default=Decimal("0.15"), metadata={"help": "stored size of logs, as part of what came in"}
+        default=Decimal("0.15"), metadata={"help": "stored size of logs, as part of what came in", "most": 1}
     )
     internet_gib_per_day: Decimal = field(
         default=Decimal("0.1"), metadata={"help": "sent from public endpoints to the internet, GiB a day"}
@@ -67,7 +69,7 @@ class Assumptions:
         default=Decimal("0.5"), metadata={"help": "between clients and database of different zones, GiB a day"}
     )
     acu_share: Decimal = field(
-        default=Decimal("0.25"), metadata={"help": "average ACUs, as part of the way from least to most"}
+        default=Decimal("0.25"), metadata={"help": "average ACUs, as part of the way from least to most", "most": 1}
     )
     aurora_io_per_second: Decimal = field(default=Decimal(10), metadata={"help": "reads and writes of Aurora's volume"})
     requests_per_hour: Decimal = field(
@@ -293,7 +295,7 @@ def managed_resources(document: dict[str, Any]) -> list[Resource]:
 
 
 def _walk(module: dict[str, Any]) -> Iterator[Resource]:
-    yield from (resource for resource in module.get("resources", []) if resource["mode"] == "managed")
+    yield from (resource for resource in module.get("resources", []) if resource.get("mode") == "managed")
     for child in module.get("child_modules", []):
         yield from _walk(child)
 
@@ -683,6 +685,11 @@ FREE: dict[str, str] = {
 def assumption_fields() -> list[tuple[str, Decimal, str]]:
     """(name, default, what it is) of each assumption."""
     return [(one.name, one.default, one.metadata["help"]) for one in fields(Assumptions)]
+
+
+def most_of_assumptions() -> dict[str, Decimal]:
+    """The largest value that each assumption can have."""
+    return {one.name: Decimal(one.metadata.get("most", "Infinity")) for one in fields(Assumptions)}
 
 
 def assume(**values: Decimal | float | None) -> Assumptions:
