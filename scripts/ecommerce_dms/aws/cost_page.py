@@ -33,7 +33,22 @@ def estimate_of(name: str) -> Estimate:
 
 def _short() -> str:
     rows = [[title, *_both(result.usd), money(result.usd_per_month)] for title, result in _users_two()]
-    return _table(["", f"{HOURS} hours, USD", f"{HOURS} hours, EUR", "a month, USD"], rows)
+    table = _table(["", f"{HOURS} hours, USD", f"{HOURS} hours, EUR", "a month, USD"], rows)
+    return f"{table}\n\n{_trust(estimate_of('t3'))}"
+
+
+def _trust(result: Estimate) -> str:
+    """How far the sum rests on prices that nobody saw."""
+    share = (
+        sum((item.usd_per_hour for item in result.items if not item.price.verified), Decimal(0)) / result.usd_per_hour
+    )
+    day = f"Prices as of {result.table.as_of}, on demand, without taxes."
+    if not share:
+        return f"{day} Each was seen in a source for this region."
+    instance = (
+        ", the instance's among them" if not max(result.items, key=lambda one: one.usd_per_hour).price.verified else ""
+    )
+    return f"{day} {share:.0%} of the first sum rests on prices that are not verified for this region{instance}."
 
 
 def _users_two() -> list[tuple[str, Estimate]]:
