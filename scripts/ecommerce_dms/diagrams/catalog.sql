@@ -89,7 +89,10 @@ SELECT c.relname, t.tgname,
        CASE WHEN t.tgconstraint <> 0 AND t.tginitdeferred THEN 'at commit'
             WHEN t.tgtype & 2 <> 0 THEN 'before' WHEN t.tgtype & 64 <> 0 THEN 'instead of' ELSE 'after' END,
        array_remove(ARRAY[
-           CASE WHEN t.tgtype & 4 <> 0 THEN 'INSERT' END, CASE WHEN t.tgtype & 16 <> 0 THEN 'UPDATE' END,
+           CASE WHEN t.tgtype & 4 <> 0 THEN 'INSERT' END,
+           CASE WHEN t.tgtype & 16 <> 0 THEN 'UPDATE' || coalesce(' OF ' || (
+               SELECT string_agg(a.attname, ', ' ORDER BY a.attnum)
+               FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum = ANY (t.tgattr::smallint[])), '') END,
            CASE WHEN t.tgtype & 8 <> 0 THEN 'DELETE' END, CASE WHEN t.tgtype & 32 <> 0 THEN 'TRUNCATE' END], NULL),
        p.proname,
        t.tgargs,

@@ -39,10 +39,20 @@ def _picture_of(pages: list[Page], page: Page) -> str:
 def difference(present: str, wanted: str) -> list[str]:
     """What a reader should know: the cells that are missing, superfluous or changed, page by page."""
     before, after = _cells(present), _cells(wanted)
-    lines = [f"+ {name}" for name in after if name not in before]
-    lines += [f"- {name}" for name in before if name not in after]
-    lines += [f"~ {name}" for name in after if name in before and before[name] != after[name]]
-    return lines
+    changes = {
+        "+": [name for name in after if name not in before],
+        "-": [name for name in before if name not in after],
+        "~": [name for name in after if name in before and before[name] != after[name]],
+    }
+    return [f"{sign} {name}" for sign, names in changes.items() for name in _outermost(names)]
+
+
+def _outermost(names: list[str]) -> list[str]:
+    """Without the rows of a table that is named itself, and without the cells of such a row."""
+    known = set(names)
+    return [
+        name for name in names if not any(name[:place] in known for place, letter in enumerate(name) if letter == ".")
+    ]
 
 
 def _cells(content: str) -> dict[str, str]:
