@@ -48,7 +48,8 @@ def main(argv: list[str] | None = None) -> int:
     found = read_live(settings, arguments.schema) if arguments.schema else read_migrated(settings)
     folder = Path(arguments.output) if arguments.output else DIAGRAMS
     earlier = "" if arguments.fresh else _read(folder / erd.DRAWIO)
-    wanted = erd.files(found, earlier)
+    with console.step(f"Placing {len(found.tables)} tables and {len(found.foreign_keys())} foreign keys"):
+        wanted = erd.files(found, earlier)
     if arguments.check:
         return _compare(folder, wanted)
     return _write(folder, wanted)

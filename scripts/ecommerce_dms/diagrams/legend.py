@@ -5,7 +5,7 @@ MARKS = (
     ("zeroToOne", "one, or none"),
     ("mandOne", "exactly one"),
 )
-KEYS = "PK primary key · FK foreign key · UK unique · null: may be NULL · dashed: a table of another page"
+KEYS = "PK primary key · FK foreign key · UK unique · null: may be NULL · dashed: a table of another page or schema"
 KEYS_OF_OVERVIEW = (
     "PK primary key · FK foreign key · → a table that many refer to: its lines are on the pages of the areas"
 )

@@ -29,6 +29,8 @@ STUB = 2
 MARGIN = 6
 # How often each line is laid anew, with all others in place.
 PASSES = 2
+# Beyond so many lines at once one order and one pass must do: each line takes a good part of a second then.
+MANY = 80
 
 HORIZONTAL, VERTICAL = 1, 2
 _DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1))
@@ -79,7 +81,7 @@ def _attempt(
     for edge_id, points in fitting.items():
         board.add(wires[edge_id].bundle, points)
     found = dict(fitting)
-    for group in groups * (PASSES if len(groups) > 1 else 1):
+    for group in groups * (PASSES if 1 < sum(map(len, groups)) <= MANY else 1):
         for wire in group:
             if wire.edge.id in found:
                 board.remove(wire.bundle, found[wire.edge.id])
@@ -95,7 +97,7 @@ def _orders(wires: list[_Wire]) -> list[list[list[_Wire]]]:
     for wire in short_first:
         bundles.setdefault(wire.bundle, []).append(wire)
     groups = list(bundles.values())
-    if len(wires) < 2:
+    if len(wires) < 2 or len(wires) > MANY:
         return [groups]
     return [sorted(groups, key=lambda group: -len(group)), groups, [[wire] for wire in short_first]]
 
