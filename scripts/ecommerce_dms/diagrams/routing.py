@@ -29,8 +29,9 @@ STUB = 2
 MARGIN = 6
 # How often each line is laid anew, with all others in place.
 PASSES = 2
-# Beyond so many lines at once one order and one pass must do: each line takes a good part of a second then.
+# Beyond so many lines one order and one pass must do, and the search goes for the goal more greedily.
 MANY = 80
+PATIENT, GREEDY = 0.9, 2.0
 
 HORIZONTAL, VERTICAL = 1, 2
 _DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1))
@@ -77,7 +78,7 @@ def _attempt(
     boxes: list[Box], wires: dict[str, _Wire], fitting: dict[str, tuple[Point, ...]], groups: list[list[_Wire]]
 ) -> dict[str, tuple[Point, ...]]:
     """All routes, the missing ones laid group by group in the given order."""
-    board = _Board(boxes)
+    board = _Board(boxes, GREEDY if len(wires) > MANY else PATIENT)
     for edge_id, points in fitting.items():
         board.add(wires[edge_id].bundle, points)
     found = dict(fitting)
@@ -172,7 +173,8 @@ def crosses(box: Box, a: Point, b: Point) -> bool:
 class _Board:
     """The grid: what is blocked by boxes, and which bundles run where."""
 
-    def __init__(self, boxes: Iterable[Box]) -> None:
+    def __init__(self, boxes: Iterable[Box], greed: float) -> None:
+        self.greed = greed
         self.blocked: set[tuple[int, int]] = set()
         self.near: set[tuple[int, int]] = set()
         self.used: dict[tuple[int, int], dict[tuple, list[int]]] = {}
@@ -212,7 +214,7 @@ class _Board:
         top, bottom = min(y for _, y in goals), max(y for _, y in goals)
 
         def ahead(x: int, y: int) -> float:
-            return 0.9 * (max(left - x, 0, x - right) + max(top - y, 0, y - bottom))
+            return self.greed * (max(left - x, 0, x - right) + max(top - y, 0, y - bottom))
 
         queue: list[tuple[float, int, float, tuple[int, int], int, Port | None]] = []
         came: dict[tuple, tuple | None] = {}
