@@ -40,7 +40,7 @@ class _Kind:
 _KINDS = {
     "cloud": _Kind("mxgraph.aws4.group_aws_cloud_alt", "group_cloud", "#232f3e", "#9aa7b4", "none", "none"),
     "region": _Kind("mxgraph.aws4.group_region", "group_region", "#00a4a6", "#2cc5c7", "none", "none", True),
-    "vpc": _Kind("mxgraph.aws4.group_vpc2", "group_vpc", "#8c4fff", "#b794ff", "none", "none"),
+    "vpc": _Kind("mxgraph.aws4.group_vpc", "group_vpc", "#8c4fff", "#b794ff", "none", "none"),
     "zone": _Kind("", "", "#147eba", "#5cb8ee", "none", "none", True),
     "public": _Kind("mxgraph.aws4.group_security_group", "group_public", "#7aa116", "#a9d02f", "#f2f6e8", "#1a210c"),
     "private": _Kind("mxgraph.aws4.group_security_group", "group_private", "#00a4a6", "#2cc5c7", "#e6f6f7", "#0b2122"),
@@ -48,7 +48,8 @@ _KINDS = {
     "module": _Kind("", "", "#e7157b", "#ff77b4", "none", "none", True),
 }
 
-# draw.io's shape and AWS's colour of each icon; a resourceIcon is a service on a square of that colour.
+# draw.io's shape and AWS's colour of each icon; a resourceIcon is a service on a square of that colour. Shapes that old
+# versions of draw.io have, too.
 _SHAPES = {
     "rds": ("resIcon=mxgraph.aws4.rds", "#C925D1"),
     "aurora": ("resIcon=mxgraph.aws4.aurora", "#C925D1"),
@@ -68,8 +69,8 @@ _SHAPES = {
     "alarm": ("shape=mxgraph.aws4.alarm", "#E7157B"),
     "event": ("shape=mxgraph.aws4.event_event_based", "#E7157B"),
     "user": ("shape=mxgraph.aws4.user", "#232F3E"),
-    "git": ("shape=mxgraph.aws4.git_repository", "#232F3E"),
-    "application": ("shape=mxgraph.aws4.generic_application", "#232F3E"),
+    "git": ("shape=mxgraph.aws4.traditional_server", "#232F3E"),
+    "application": ("shape=mxgraph.aws4.containers", "#ED7100"),
 }
 
 _STYLE = """\
@@ -183,7 +184,7 @@ _NODE_STYLE = (
 )
 _LINE_STYLE = (
     "edgeStyle=orthogonalEdgeStyle;rounded=1;html=1;endArrow=block;endFill=1;startArrow={start};startFill=1;strokeColor=#475569;"
-    "fontSize=11;dashed={dashed};exitX={exit_x:g};exitY={exit_y:g};entryX={entry_x:g};entryY={entry_y:g};"
+    "fontSize=11;dashed={dashed};exitX={exit_x:g};exitY={exit_y:g};exitDx=0;exitDy={below};exitPerimeter=0;{label}entryX={entry_x:g};entryY={entry_y:g};"
 )
 
 
@@ -259,6 +260,10 @@ def _edge(cells: ET.Element, line: Line, places: dict[str, tuple[int, int, int, 
         exit_y=exit_y,
         entry_x=entry_x,
         entry_y=entry_y,
+        # A line that leaves a node downwards begins below its words.
+        # Beside an upright line, on top of a level one.
+        label="align=left;spacingLeft=8;labelBackgroundColor=none;" if len({x for x, _ in line.points}) == 1 else "",
+        below=max(0, line.points[0][1] - places[line.source][1] - places[line.source][3]),
     )
     cell = ET.SubElement(
         cells, "mxCell", id=_id(line), value=line.words, style=style, edge="1", parent="1", source=line.source,

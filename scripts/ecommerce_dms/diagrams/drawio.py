@@ -19,7 +19,7 @@ from ecommerce_dms.diagrams.palette import Colour
 from ecommerce_dms.diagrams.picture import GRID, HEADER, KEY_WIDTH, ROW, Box, Edge, Page, Point, Row
 
 _TABLE = (
-    "shape=table;startSize={header};container=1;collapsible=0;childLayout=tableLayout;fixedRows=1;rowLines=0;fontStyle=1;"
+    "shape=table;startSize={header};container=1;collapsible=0;childLayout=tableLayout;fixedRows=1;rowLines=0;columnLines=0;fontStyle=1;"
     "align=left;spacingLeft=10;resizeLast=0;html=1;whiteSpace=wrap;fontSize=13;rounded=1;arcSize=6;absoluteArcSize=1;"
     "fillColor={fill};strokeColor={line};{more}"
 )
