@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import select
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -42,10 +44,21 @@ def terraform_binary() -> str:
 @pytest.fixture(scope="session")
 def aws_endpoint() -> Iterator[str]:
     """The address of a moto server of our own, on a free port of loopback, stopped by its process id."""
+    with emulated_aws() as endpoint:
+        yield endpoint
+
+
+@contextmanager
+def emulated_aws(**environment: str) -> Iterator[str]:
+    """A moto server with these settings of emulator.py."""
     if importlib.util.find_spec("moto") is None:
         pytest.skip("needs moto, an emulated AWS: pip install -r scripts/requirements-dev.txt")
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.aws.emulator"], cwd=SCRIPTS, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "tests.aws.emulator"],
+        cwd=SCRIPTS,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         ready, _, _ = select.select([process.stdout], [], [], 60)
