@@ -11,13 +11,15 @@ import hashlib
 import threading
 from typing import Any
 
-from moto.core.responses import BaseResponse
+from moto.core.exceptions import JsonRESTError
+from moto.core.responses import ActionResult, BaseResponse
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.instances import Instance
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.responses.tags import TagResponse
 from moto.rds.models import DBCluster, DBInstance, RDSBackend
 from moto.rds.responses import RDSResponse
+from moto.ssm.responses import SimpleSystemManagerResponse
 
 # The request's name of a setting → the answer's. Other names are the same in both.
 RENAMED = {
@@ -126,6 +128,24 @@ def a_missing_rule_takes_no_tags(original, self):
                 "InvalidSecurityGroupRuleId.NotFound", f"The security group rule ID '{identifier}' does not exist"
             )
     return original(self)
+
+
+def start_session(self: SimpleSystemManagerResponse) -> ActionResult:
+    """Moto has no Session Manager. A session here is its name and a token; a stand-in for the plugin carries the bytes."""
+    target = self._get_param("Target")
+    if target == "i-0000000000000dead":
+        raise JsonRESTError("TargetNotConnected", f"{target} is not connected.")
+    return ActionResult(
+        {"SessionId": f"tester-{target}", "TokenValue": "a-session-token", "StreamUrl": "wss://nowhere"}
+    )
+
+
+def terminate_session(self: SimpleSystemManagerResponse) -> ActionResult:
+    return ActionResult({"SessionId": self._get_param("SessionId")})
+
+
+SimpleSystemManagerResponse.start_session = start_session
+SimpleSystemManagerResponse.terminate_session = terminate_session
 
 
 def described(rule: SecurityGroupRule) -> str | None:
