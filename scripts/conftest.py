@@ -42,6 +42,9 @@ _READ_ONLY = {"default_transaction_read_only": "on", "search_path": "pg_catalog"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--scratch", action="store_true", help="make scratch databases on a production server too")
+    parser.addoption(
+        "--full", action="store_true", help="the long proofs of Terraform whole, not a sample of them (an hour)"
+    )
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

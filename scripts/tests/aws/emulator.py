@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 
 os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"  # else attaching AmazonRDSEnhancedMonitoringRole fails
@@ -18,7 +17,7 @@ from moto.server import ThreadedMotoServer
 from . import emulator_gaps  # noqa: F401 - importing it closes the gaps
 
 
-def main() -> int:
+def main() -> None:
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
 
@@ -26,9 +25,8 @@ def main() -> int:
     server.start()
     print(server.get_host_and_port()[1], flush=True)
     stopped.wait()
-    server.stop()
-    return 0
+    os._exit(0)  # nothing here is worth waiting for connections that clients keep open
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
