@@ -1,0 +1,259 @@
+"""Makes the stack in terraform/ or brings it up to date, proves that its password works, and writes scripts/.env.
+
+In this order: look (tools, account, region, state), plan, show the plan with its cost, refuse what would destroy
+data, ask, apply that plan, open access for this machine, log in with the stored password, write scripts/.env, tell
+GitHub. Interrupted or failed, it can be run again: what was made stays and is not made twice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ecommerce_dms import console, settings_layers
+from ecommerce_dms.aws import (
+    account,
+    ca_bundle,
+    env_file,
+    github_variables,
+    parameter_scopes,
+    plan_summary,
+    preflight,
+    sign_in,
+)
+from ecommerce_dms.aws.preflight import Ground
+from ecommerce_dms.aws.stack import DEFAULT_VAR_FILE, ROOT, TERRAFORM, Stack
+from ecommerce_dms.console import UsageError, UserError, say
+from ecommerce_dms.settings import Settings, load_settings
+
+EXAMPLES = """\
+examples:
+  bash scripts/update_env_ci_and_start_tf.sh
+      the test database; asks before anything is made
+  bash scripts/update_env_ci_and_start_tf.sh --plan-only
+      only what would be made, and what that costs
+  bash scripts/update_env_ci_and_start_tf.sh --var-file environments/production.tfvars
+      another environment
+  bash scripts/update_env_ci_and_start_tf.sh --env-only
+      scripts/.env anew, from a stack that is there already
+  bash scripts/update_env_ci_and_start_tf.sh --yes
+      without asking, as in CI
+
+A master password of your own stands as DB_PASSWORD in scripts/.env before the first start; without one, one is made
+and kept in AWS Secrets Manager. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused because data would be lost,
+4 another account or another stack than meant, 130 interrupted.
+"""
+
+REFUSED = 3
+
+
+class DataLoss(UserError):  # noqa: N818 (reads as a sentence where it is caught)
+    """The plan would delete what cannot be had back."""
+
+    exit_code = REFUSED
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the program; see the module's docstring. Returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    file = env_file.read(Path(arguments.env_file))
+    var_file = preflight.existing_var_file(arguments.var_file, TERRAFORM)
+    stack = Stack(TERRAFORM, var_file)
+    if file.password:
+        say(f"Master password: DB_PASSWORD of {file.path}")
+        stack = stack.with_password(file.password)
+    else:
+        say(f"Master password: made and stored in AWS Secrets Manager (no DB_PASSWORD in {file.path})")
+
+    ground = preflight.look(stack)
+    file.refuse_another_server(ground.state.outputs.get("db_host", ""))
+    if not arguments.plan_only and not file.values.get("DB_SSLROOTCERT"):
+        for line in ca_bundle.ensure():
+            say(line)
+
+    if arguments.env_only:
+        _refuse_without_stack(ground)
+        outputs = ground.state.outputs
+    else:
+        with tempfile.TemporaryDirectory(prefix="ecommerce-dms-plan-") as folder:
+            if not _plan_and_apply(stack, ground, file, arguments, Path(folder) / "start.tfplan"):
+                return 0
+        outputs = stack.state().outputs
+    _finish(stack, ground, file, outputs)
+    if not arguments.no_github:
+        github_variables.publish(outputs, ROOT)
+    _say_next(outputs, file)
+    return 0
+
+
+def _plan_and_apply(
+    stack: Stack, ground: Ground, file: env_file.EnvFile, arguments: argparse.Namespace, saved: Path
+) -> bool:
+    """Whether the stack is now as asked for; False when it was only looked at."""
+    with console.step("planning"):
+        plan = stack.plan(saved)
+    found = plan_summary.changes(plan)
+    for line in plan_summary.summary_lines(found):
+        say(line)
+    _say_cost(plan)
+    _check_parameters(plan, ground)
+    _refuse_losses(plan_summary.losses(found), allowed=arguments.allow_data_loss)
+    _refuse_unsent_password(ground, found, file)
+    if arguments.plan_only:
+        say("Nothing was changed (--plan-only).")
+        return False
+    if plan.get("applyable", bool(found)):
+        _confirm(f"Make this in account {ground.identity.account}? Type yes: ", yes=arguments.yes)
+        say("applying this plan; a new database takes RDS 10 to 20 minutes …")
+        stack.apply(saved)
+    return True
+
+
+def _say_cost(plan: dict[str, Any]) -> None:
+    """What it costs, where the price table is part of this version."""
+    try:
+        from ecommerce_dms.aws import cost
+    except ImportError:
+        return
+    for line in cost.summary_lines(cost.estimate(plan, hours=3)):
+        say(line)
+
+
+def _check_parameters(plan: dict[str, Any], ground: Ground) -> None:
+    try:
+        mistakes = parameter_scopes.mistakes(plan, account.client(ground.aws, "rds"))
+    except account.AwsRefused as error:
+        say(f"Parameters are not checked against RDS: {error}")
+        return
+    if mistakes:
+        raise UserError(f"RDS would refuse the parameters half-way through the apply: {' '.join(mistakes)}")
+
+
+def _refuse_losses(losses: list[str], *, allowed: bool) -> None:
+    if losses and not allowed:
+        raise DataLoss(
+            f"this plan deletes {'; '.join(losses)}. Nothing was changed. If a setting was changed by mistake, undo it; "
+            "to take the stack down: scripts/terraform_safe_destroyer.sh; if this is really meant: --allow-data-loss."
+        )
+    for each in losses:
+        say(f"WARNING: {each} will be deleted (--allow-data-loss)")
+
+
+def _refuse_unsent_password(ground: Ground, found: list[plan_summary.Change], file: env_file.EnvFile) -> None:
+    """A password goes to the database when it is made or when the version is raised, and only then."""
+    secret = ground.state.outputs.get("db_secret_arn")
+    sent = any(each.type == "aws_secretsmanager_secret_version" for each in found)
+    if not (file.password and secret) or sent:
+        return
+    stored = sign_in.stored_password(ground.aws, secret)
+    if stored and stored != file.password:
+        raise UserError(
+            f"DB_PASSWORD in {file.path} is not the password that {ground.asked.identifier} has. To make it so: "
+            f"master_password_version = {ground.asked.password_version + 1} in the var file, then run this again. To "
+            "go on with the stored one: take DB_PASSWORD out."
+        )
+
+
+def _refuse_without_stack(ground: Ground) -> None:
+    if not ground.state.databases():
+        raise UserError(
+            f"there is no {ground.asked.identifier} yet whose settings could be written. Without --env-only, this makes it."
+        )
+
+
+def _confirm(question: str, *, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("nobody is there to confirm this plan: --yes applies it, --plan-only only shows it.")
+    print(question, end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip() != "yes":
+        raise UserError("nothing was changed.")
+
+
+def _finish(stack: Stack, ground: Ground, file: env_file.EnvFile, outputs: Mapping[str, Any]) -> None:
+    """Access, login, .env."""
+    values = sign_in.settings_of_stack(outputs, file.values)
+    chosen = {key: value for key, value in file.values.items() if key in ("DB_PASSWORD", *_HOW_TO_CONNECT)}
+    settings = load_settings(environ={**chosen, **values}, env_file=_nothing())
+    _open_access(outputs)
+    _log_in(settings, stack, ground, outputs)
+    for key in env_file.write(file, values):
+        say(f"{file.path}: your {key} contradicts the stack and is now a comment.")
+    credential = "DB_PASSWORD" if file.password else "DB_SECRET_ARN"
+    say(f"{file.path}: written; programs log in with {credential}, and only you can read the file.")
+
+
+# What the user may say about the way to the server, beside where it is.
+_HOW_TO_CONNECT = ("DB_HOSTADDR", "DB_SSLMODE", "DB_SSLROOTCERT")
+
+
+def _nothing() -> str:
+    return "/dev/null"
+
+
+def _open_access(outputs: Mapping[str, Any]) -> None:
+    """Lets this machine in where the stack has a group for that."""
+    if outputs["access"] != "leased_public":
+        return
+
+
+def _log_in(settings: Settings, stack: Stack, ground: Ground, outputs: Mapping[str, Any]) -> None:
+    if outputs["access"] != "leased_public" and not sign_in.can_be_reached(settings):
+        say(
+            f"warning: the login is not checked. {settings.address()} is reachable from inside its network "
+            f"(access = {outputs['access']}), not from here; check it there before you rely on it."
+        )
+        return
+    with console.step(f"logging in to {settings.address()} with the stored password"):
+        version = sign_in.verify(settings, stack.var_file.name, ground.asked.password_version)
+    say(f"PostgreSQL {version} answers, and takes the stored password.")
+
+
+def _say_next(outputs: Mapping[str, Any], file: env_file.EnvFile) -> None:
+    say(f"\n{outputs['identifier']} is up. Next:")
+    say("  cd schema && alembic upgrade head && cd ..")
+    if outputs["environment"] != "production":
+        say("  python scripts/data_loader.py")
+    say("  pytest scripts/test_db.py")
+    say("  bash scripts/terraform_safe_destroyer.sh      when you are done: until then it costs money")
+    if file.path.resolve() != settings_layers.DEFAULT_ENV_FILE:
+        say(f"The programs read {file.path} with --env-file.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="update_env_ci_and_start_tf.sh",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--plan-only", action="store_true", help="show what would be made and its cost, make nothing")
+    what.add_argument("--env-only", action="store_true", help="write scripts/.env from the stack as it is")
+    parser.add_argument("--yes", action="store_true", help="apply without asking")
+    parser.add_argument(
+        "--allow-data-loss", action="store_true", help="apply even what deletes the database, its key or its secret"
+    )
+    parser.add_argument(
+        "--var-file",
+        metavar="FILE",
+        default=str(DEFAULT_VAR_FILE),
+        help="settings of the stack (default: terraform/environments/test.tfvars)",
+    )
+    parser.add_argument(
+        "--env-file",
+        metavar="FILE",
+        default=str(settings_layers.DEFAULT_ENV_FILE),
+        help="read and write this file instead of scripts/.env",
+    )
+    parser.add_argument("--no-github", action="store_true", help="leave the repository's variables alone")
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(console.run(main))
