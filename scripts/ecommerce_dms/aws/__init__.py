@@ -1,1 +1,1 @@
-"""AWS and Terraform, as the start script and the destroyer use them: each module is one of their concerns."""
+"""What the programs know about AWS: access, state, cost. Nothing here is needed for a database elsewhere."""
