@@ -6,8 +6,9 @@ import re
 import subprocess
 from pathlib import Path
 
-import dump_commands
 import pytest
+
+import dump_commands
 
 ROOT = Path(__file__).resolve().parents[2]
 VERSIONS = ROOT / "schema" / "migrations" / "versions"

@@ -3,8 +3,9 @@
 from contextlib import closing
 from pathlib import Path
 
-import dump_schema
 import pytest
+
+import dump_schema
 from ecommerce_dms import fingerprint, migrations
 from ecommerce_dms.connection import connect
 from ecommerce_dms.scratch import scratch_database

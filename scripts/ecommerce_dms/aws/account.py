@@ -19,7 +19,7 @@ _WAY_IN = (
 )
 
 
-class AwsRefused(UserError):
+class AwsRefused(UserError):  # noqa: N818 (reads as a sentence where it is caught)
     """AWS could not be asked, or said no."""
 
     def __init__(self, message: str, code: str = "") -> None:

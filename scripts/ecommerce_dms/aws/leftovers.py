@@ -9,15 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ecommerce_dms.aws import account
-
-# USD a month in eu-west-1, from the public price pages of AWS, 2026-11.
-_SNAPSHOT_GIB = 0.095
-_KEY = 1.00
-_SECRET = 0.40
-_ADDRESS = 3.65
-_NAT = 35.04
-_LOG_GIB = 0.03
+from ecommerce_dms.aws import account, cost
 
 KEPT, PENDING, LEFT = "kept", "pending deletion", "left over"
 
@@ -33,8 +25,8 @@ class Leftover:
     way: str = ""
 
     def line(self) -> str:
-        cost = "cost unknown" if self.usd_month is None else f"{self.usd_month:.2f} USD a month"
-        return f"  {self.why}: {self.kind} {self.name}, {cost}" + (f"; remove it with: {self.way}" if self.way else "")
+        price = "cost unknown" if self.usd_month is None else f"{self.usd_month:.2f} USD a month"
+        return f"  {self.why}: {self.kind} {self.name}, {price}" + (f"; remove it with: {self.way}" if self.way else "")
 
 
 @dataclass(frozen=True)
@@ -59,6 +51,11 @@ class Place:
         """Whether these tags are this stack's."""
         have = {tag.get("Key", tag.get("TagKey")): tag.get("Value", tag.get("TagValue")) for tag in tags}
         return (have.get("Project"), have.get("Environment")) == (self.project, self.environment)
+
+
+def _monthly(**kept: Any) -> float:
+    """What keeping that costs, as cost.py says."""
+    return float(sum(item.usd_per_month for item in cost.kept_costs(**kept)))
 
 
 def look(place: Place) -> tuple[list[Leftover], list[str]]:
@@ -90,7 +87,7 @@ def _snapshots(place: Place) -> Iterator[Leftover]:
     for each in _pages(rds, "describe_db_snapshots", "DBSnapshots", SnapshotType="manual"):
         if each["DBInstanceIdentifier"] == place.identifier:
             name = each["DBSnapshotIdentifier"]
-            yield Leftover("snapshot", name, KEPT, _SNAPSHOT_GIB * each.get("AllocatedStorage", 0),
+            yield Leftover("snapshot", name, KEPT, _monthly(snapshot_gib=each.get("AllocatedStorage", 0)),
                            f"aws rds delete-db-snapshot --db-snapshot-identifier {name}")  # fmt: skip
     for each in _pages(rds, "describe_db_cluster_snapshots", "DBClusterSnapshots", SnapshotType="manual"):
         if each["DBClusterIdentifier"] == place.identifier:
@@ -104,7 +101,7 @@ def _retained_backups(place: Place) -> Iterator[Leftover]:
     for each in _pages(rds, "describe_db_instance_automated_backups", "DBInstanceAutomatedBackups"):
         if each.get("DBInstanceIdentifier") == place.identifier and each.get("Status") == "retained":
             arn = each.get("DbiResourceId", "")
-            yield Leftover("retained automated backups of", place.identifier, KEPT, _SNAPSHOT_GIB * each.get("AllocatedStorage", 0),
+            yield Leftover("retained automated backups of", place.identifier, KEPT, _monthly(snapshot_gib=each.get("AllocatedStorage", 0)),
                            f"aws rds delete-db-instance-automated-backup --dbi-resource-id {arn}")  # fmt: skip
 
 
@@ -115,8 +112,8 @@ def _log_groups(place: Place) -> Iterator[Leftover]:
         for each in _pages(logs, "describe_log_groups", "logGroups", logGroupNamePrefix=prefix):
             rest = each["logGroupName"].removeprefix(prefix)
             if rest.startswith("/"):  # shop-test-2 begins like shop-test and is another stack.
-                cost = _LOG_GIB * each.get("storedBytes", 0) / 2**30
-                yield Leftover("log group", each["logGroupName"], LEFT, cost,
+                usd = _monthly(log_gib=each.get("storedBytes", 0) / 2**30)
+                yield Leftover("log group", each["logGroupName"], LEFT, usd,
                                f"aws logs delete-log-group --log-group-name {each['logGroupName']}")  # fmt: skip
 
 
@@ -126,7 +123,9 @@ def _secrets(place: Place) -> Iterator[Leftover]:
         if place.owns(each.get("Tags", [])):
             pending = "DeletedDate" in each
             way = "" if pending else f"aws secretsmanager delete-secret --secret-id {each['ARN']}"
-            yield Leftover("secret", each["Name"], PENDING if pending else LEFT, 0 if pending else _SECRET, way)
+            yield Leftover(
+                "secret", each["Name"], PENDING if pending else LEFT, 0 if pending else _monthly(secrets=1), way
+            )
 
 
 def _keys(place: Place) -> Iterator[Leftover]:
@@ -147,21 +146,21 @@ def _keys(place: Place) -> Iterator[Leftover]:
                 0,
             )
         else:
-            yield Leftover("key", arn, KEPT, _KEY)
+            yield Leftover("key", arn, KEPT, _monthly(keys=1))
 
 
 def _addresses(place: Place) -> Iterator[Leftover]:
     client = place.client("ec2")
     answer = account.ask("addresses", client.describe_addresses, Filters=place.tag_filters())
     for each in answer["Addresses"]:
-        yield Leftover("public address", each["PublicIp"], LEFT, _ADDRESS,
+        yield Leftover("public address", each["PublicIp"], LEFT, _monthly(addresses=1),
                        f"aws ec2 release-address --allocation-id {each['AllocationId']}")  # fmt: skip
 
 
 def _gateways(place: Place) -> Iterator[Leftover]:
     for each in _pages(place.client("ec2"), "describe_nat_gateways", "NatGateways", Filters=place.tag_filters()):
         if each["State"] not in ("deleting", "deleted"):
-            yield Leftover("NAT gateway", each["NatGatewayId"], LEFT, _NAT,
+            yield Leftover("NAT gateway", each["NatGatewayId"], LEFT, _monthly(nat_gateways=1),
                            f"aws ec2 delete-nat-gateway --nat-gateway-id {each['NatGatewayId']}")  # fmt: skip
 
 

@@ -8,6 +8,7 @@ GitHub. Interrupted or failed, it can be run again: what was made stays and is n
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from ecommerce_dms import console, settings_layers
 from ecommerce_dms.aws import (
     account,
     ca_bundle,
+    cost,
     env_file,
     github_variables,
     parameter_scopes,
@@ -49,6 +51,8 @@ and kept in AWS Secrets Manager. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 
 """
 
 REFUSED = 3
+
+_HOURS = 3  # An afternoon of trying things out, beside an hour and a month.
 
 
 class DataLoss(UserError):  # noqa: N818 (reads as a sentence where it is caught)
@@ -114,12 +118,7 @@ def _plan_and_apply(
 
 
 def _say_cost(plan: dict[str, Any]) -> None:
-    """What it costs, where the price table is part of this version."""
-    try:
-        from ecommerce_dms.aws import cost
-    except ImportError:
-        return
-    for line in cost.summary_lines(cost.estimate(plan, hours=3)):
+    for line in cost.summary_lines(cost.estimate(plan, _HOURS)):
         say(line)
 
 
@@ -147,9 +146,12 @@ def _refuse_unsent_password(ground: Ground, found: list[plan_summary.Change], fi
     """A password goes to the database when it is made or when the version is raised, and only then."""
     secret = ground.state.outputs.get("db_secret_arn")
     sent = any(each.type == "aws_secretsmanager_secret_version" for each in found)
-    if not (file.password and secret) or sent:
-        return
-    stored = sign_in.stored_password(ground.aws, secret)
+    if secret and not sent:
+        _refuse_other_password(ground, secret, file)
+
+
+def _refuse_other_password(ground: Ground, secret: str, file: env_file.EnvFile) -> None:
+    stored = sign_in.stored_password(ground.aws, secret) if file.password else ""
     if stored and stored != file.password:
         raise UserError(
             f"DB_PASSWORD in {file.path} is not the password that {ground.asked.identifier} has. To make it so: "
@@ -177,23 +179,24 @@ def _confirm(question: str, *, yes: bool) -> None:
 
 def _finish(stack: Stack, ground: Ground, file: env_file.EnvFile, outputs: Mapping[str, Any]) -> None:
     """Access, login, .env."""
-    values = sign_in.settings_of_stack(outputs, file.values)
-    chosen = {key: value for key, value in file.values.items() if key in ("DB_PASSWORD", *_HOW_TO_CONNECT)}
-    settings = load_settings(environ={**chosen, **values}, env_file=_nothing())
+    _refuse_other_password(ground, outputs["db_secret_arn"], file)
     _open_access(outputs)
-    _log_in(settings, stack, ground, outputs)
+    _log_in(_settings(outputs, file), stack, ground, outputs)
+    values = sign_in.settings_of_stack(outputs, file.values)
     for key in env_file.write(file, values):
         say(f"{file.path}: your {key} contradicts the stack and is now a comment.")
     credential = "DB_PASSWORD" if file.password else "DB_SECRET_ARN"
     say(f"{file.path}: written; programs log in with {credential}, and only you can read the file.")
 
 
+def _settings(outputs: Mapping[str, Any], file: env_file.EnvFile) -> Settings:
+    """The way to the stack with its stored password, whatever the environment of this program says."""
+    chosen = {key: value for key, value in file.values.items() if key in _HOW_TO_CONNECT}
+    return load_settings(environ={**chosen, **sign_in.settings_of_stack(outputs, {})}, env_file=os.devnull)
+
+
 # What the user may say about the way to the server, beside where it is.
 _HOW_TO_CONNECT = ("DB_HOSTADDR", "DB_SSLMODE", "DB_SSLROOTCERT")
-
-
-def _nothing() -> str:
-    return "/dev/null"
 
 
 def _open_access(outputs: Mapping[str, Any]) -> None:

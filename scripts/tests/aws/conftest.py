@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import select
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -28,10 +31,21 @@ def terraform_binary() -> str:
 @pytest.fixture(scope="session")
 def aws_endpoint() -> Iterator[str]:
     """The address of a moto server of our own, on a free port of loopback, stopped by its process id."""
+    with emulated_aws() as endpoint:
+        yield endpoint
+
+
+@contextmanager
+def emulated_aws(**environment: str) -> Iterator[str]:
+    """A moto server with these settings of emulator.py."""
     if importlib.util.find_spec("moto") is None:
         pytest.skip("needs moto, an emulated AWS: pip install -r scripts/requirements-dev.txt")
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.aws.emulator"], cwd=SCRIPTS, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "tests.aws.emulator"],
+        cwd=SCRIPTS,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         ready, _, _ = select.select([process.stdout], [], [], 60)
@@ -58,3 +72,32 @@ def initialised(terraform_binary: str, tmp_path_factory: pytest.TempPathFactory)
 def terraform(initialised: Path, aws_endpoint: str, tmp_path: Path) -> Terraform:
     """A fresh copy of the module with empty state, against the emulated AWS."""
     return Terraform(copy_of_module(tmp_path / "terraform", initialised=initialised), aws_endpoint)
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URL of a bundle with a certificate authority, in place of Amazon's."""
+    return certificate_bundle(tmp_path_factory.mktemp("certificates") / "bundle.pem", days=4000).as_uri()
+
+
+def certificate_bundle(file: Path, *, days: int) -> Path:
+    """A self-signed authority that ends in so many days."""
+    x509 = pytest.importorskip("cryptography.x509", reason="needs cryptography, which moto brings")
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a test's authority")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=4000))
+        .not_valid_after(now + timedelta(days=days))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    return file
