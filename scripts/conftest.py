@@ -21,8 +21,6 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
-from psycopg2 import errors
-
 from ecommerce_dms import migrations
 from ecommerce_dms.connection import connect
 from ecommerce_dms.console import UserError
@@ -31,6 +29,7 @@ from ecommerce_dms.guards import SMALL_SHOP
 from ecommerce_dms.roles import OWNER
 from ecommerce_dms.scratch import scratch_database
 from ecommerce_dms.settings import Settings, load_settings
+from psycopg2 import errors
 
 # Their assertions are to say as much as those of test_db.py, which runs them.
 pytest.register_assert_rewrite(*(f"ecommerce_dms.db_tests.{module}" for module in ("folds", "guards", "races")))
@@ -41,7 +40,9 @@ _READ_ONLY = {"default_transaction_read_only": "on", "search_path": "pg_catalog"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--scratch", action="store_true", help="make scratch databases on a production server too")
-    parser.addoption("--full", action="store_true", help="the long form of tests that have a short one")
+    parser.addoption(
+        "--full", action="store_true", help="the long proofs of Terraform whole, not a sample of them (an hour)"
+    )
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

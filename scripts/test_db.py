@@ -21,10 +21,6 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from models import metadata
-from psycopg2 import errors
-from sqlalchemy import Table
-
 from ecommerce_dms import fingerprint
 from ecommerce_dms.connection import connect
 from ecommerce_dms.db_tests import (
@@ -43,6 +39,9 @@ from ecommerce_dms.db_tests import (
 from ecommerce_dms.db_tests.check import Check, rows
 from ecommerce_dms.roles import OWNER
 from ecommerce_dms.settings import Settings
+from models import metadata
+from psycopg2 import errors
+from sqlalchemy import Table
 
 STRUCTURE = [*columns.CHECKS, *names.CHECKS, *keys.CHECKS, *triggers.CHECKS]
 ALL_CHECKS = [*drift.CHECKS, *STRUCTURE, *privileges.CHECKS, *data.CHECKS]

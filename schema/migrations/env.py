@@ -9,14 +9,14 @@ from typing import Any
 
 from alembic import context
 from alembic.util import CommandError
-from models import metadata
-from sqlalchemy import Connection
-
 from ecommerce_dms import bootstrap, connection
 from ecommerce_dms.console import UserError
 from ecommerce_dms.roles import OWNER
 from ecommerce_dms.settings import Settings, load_settings
 from ecommerce_dms.settings_checks import ENVIRONMENTS
+from models import metadata
+from sqlalchemy import Connection
+
 from migrations import guards, lock, steps
 from migrations.numbering import number_revision
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
 from ecommerce_dms.embedded import EmbeddedServer
 from ecommerce_dms.settings import Settings, load_settings
 

@@ -14,14 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from psycopg2 import errors
-
 from conftest import as_environment
 from ecommerce_dms import bootstrap
 from ecommerce_dms.connection import ConnectionFailed, connect
 from ecommerce_dms.embedded import EmbeddedServer
 from ecommerce_dms.roles import OWNER, ROLES
 from ecommerce_dms.settings import load_settings
+from psycopg2 import errors
 
 PASSWORD = "only-for-tests"
 GROUPS = [role.name for role in ROLES if role.name != OWNER]

@@ -15,7 +15,6 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg2
 import pytest
 import sqlalchemy
-
 from conftest import as_environment
 from ecommerce_dms import credentials
 from ecommerce_dms.connection import ConnectionFailed, connect, connection_parameters, make_engine

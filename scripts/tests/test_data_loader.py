@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from ecommerce_dms import fingerprint, migrations
 from ecommerce_dms.connection import connect
 from ecommerce_dms.roles import OWNER

@@ -22,7 +22,6 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-
 from conftest import is_gone, until
 from ecommerce_dms.embedded import EmbeddedServer, EmbeddedServerError, account, address, home, program
 

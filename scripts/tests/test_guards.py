@@ -1,7 +1,6 @@
 """The files of the guard proof are read strictly: what would prove nothing is an error that names file and line."""
 
 import pytest
-
 from ecommerce_dms.guards import Attack, Given, Guard, GuardFileError, Upkeep, parse, read_guard_proof
 
 ATTACK = """-- Attacks on something, for readers.

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from conftest import only_home, until
 from ecommerce_dms import virtual_environment
 from ecommerce_dms.embedded import EmbeddedServer

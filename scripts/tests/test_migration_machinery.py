@@ -10,14 +10,13 @@ from dataclasses import replace
 
 import pytest
 from alembic.util import CommandError
-from psycopg2 import errors
-from sqlalchemy.exc import DBAPIError, ProgrammingError
-from toy_revisions import ToyRevisions
-
 from ecommerce_dms import migrations
 from ecommerce_dms.connection import connect
 from ecommerce_dms.roles import OWNER
 from ecommerce_dms.scratch import scratch_database
+from psycopg2 import errors
+from sqlalchemy.exc import DBAPIError, ProgrammingError
+from toy_revisions import ToyRevisions
 
 NASTY_SQL = """
 -- :name, %, %s, %(name)s and 100% are text here; so is ?.

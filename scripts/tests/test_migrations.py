@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-
 from ecommerce_dms import bootstrap, fingerprint, migrations
 from ecommerce_dms.connection import connect
 from ecommerce_dms.db_tests import sample

@@ -6,9 +6,8 @@ import re
 import subprocess
 from pathlib import Path
 
-import pytest
-
 import dump_commands
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 VERSIONS = ROOT / "schema" / "migrations" / "versions"

@@ -3,9 +3,8 @@
 from contextlib import closing
 from pathlib import Path
 
-import pytest
-
 import dump_schema
+import pytest
 from ecommerce_dms import fingerprint, migrations
 from ecommerce_dms.connection import connect
 from ecommerce_dms.scratch import scratch_database

@@ -4,7 +4,6 @@ import subprocess
 from contextlib import closing
 
 import pytest
-
 from ecommerce_dms import bootstrap, schema_dump
 from ecommerce_dms.connection import connect
 from ecommerce_dms.console import UserError

@@ -3,7 +3,6 @@
 from contextlib import closing
 
 import pytest
-
 from ecommerce_dms import bootstrap
 from ecommerce_dms.connection import connect
 from ecommerce_dms.scratch import scratch_database

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
 from ecommerce_dms import migrations
 from ecommerce_dms.connection import connect
 from ecommerce_dms.scratch import scratch_database

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError, ProfileNotFound
+from botocore.parsers import ResponseParserError
 
 from ecommerce_dms.console import UserError
 
@@ -74,3 +75,7 @@ def ask(what: str, call: Callable[..., _Answer], **arguments: Any) -> _Answer:
         raise AwsRefused(f"{what}: AWS answered {code}: {reason.get('Message')}.{way}", code) from None
     except BotoCoreError as error:
         raise AwsRefused(f"{what}: AWS cannot be asked: {error}. {_WAY_IN}") from None
+    except ResponseParserError:
+        raise AwsRefused(
+            f"{what}: the answer is none of AWS's. Is a proxy in between, or AWS_ENDPOINT_URL set?"
+        ) from None

@@ -8,7 +8,6 @@ second start goes all the way. Tests run in the order of this file, each on what
 from __future__ import annotations
 
 import json
-import os
 import stat
 import subprocess
 import sys
@@ -17,7 +16,6 @@ from pathlib import Path
 
 import boto3
 import pytest
-
 from ecommerce_dms.embedded import EmbeddedServer
 
 from .clone import Clone, ProcessWatcher
@@ -37,7 +35,7 @@ network     = {{ availability_zones = ["a", "b"] }}
 database    = {{ name = "walk_shop", username = "walk_master", port = {port}, multi_az = false }}
 backup      = {{ retention_days = 1 }}
 maintenance = {{ apply_immediately = true }}
-protection  = {{ deletion_protection = true, final_snapshot = false, delete_automated_backups = true, secret_recovery_days = 0 }}
+protection  = {{ deletion_protection = true, final_snapshot = true, delete_automated_backups = true, secret_recovery_days = 0 }}
 encryption  = {{ deletion_window_days = 7 }}
 insights    = {{ monitoring_interval_seconds = 0 }}
 logs        = {{ retention_days = 30 }}
@@ -249,7 +247,7 @@ def test_a_password_change_that_failed_half_way_is_noticed_and_mended(started: W
 def test_what_is_not_meant_is_not_destroyed(started: Walk) -> None:
     shown = started.type(*DESTROY)
     assert shown.code == 3
-    assert "NO snapshot: all data are lost" in shown.output
+    assert "the final snapshot that RDS takes" in shown.output
     assert f"--confirm walk-test/{ACCOUNT}" in shown.output
     for wrong in ("yes", "walk-test", f"walk-production/{ACCOUNT}", "walk-test/210987654321"):
         assert started.answer(wrong, *DESTROY).code == 4
@@ -284,23 +282,55 @@ def test_a_destroy_whose_first_apply_would_change_more_is_refused(started: Walk)
     assert instance["DeletionProtection"]
 
 
-def test_it_is_destroyed_and_nothing_is_left_but_a_key_that_waits_for_its_end(started: Walk) -> None:
-    done = started.answer(f"walk-test/{ACCOUNT}", *DESTROY)
-    assert done.code == 0, done.output[-6000:]
+# What the run after an interruption says of the phase that was done already.
+DONE_ALREADY = {
+    "protection off": "it is off already",
+    "snapshot": "was taken by an interrupted run",
+    "keep the key": "it was kept already",
+    "destroy": "There is nothing to destroy.",
+}
+
+
+def test_a_destroy_goes_on_after_an_interruption_behind_each_phase(started: Walk) -> None:
+    done_before: list[str] = []
+    for phase in DONE_ALREADY:
+        command = (
+            "-m",
+            "tests.aws.interrupted_destroy",
+            phase,
+            *DESTROY[2:],
+            "--snapshot",
+            "--confirm",
+            f"walk-test/{ACCOUNT}",
+        )
+        stopped = started.type("python", *command, folder="scripts", PYTHONPATH=str(started.clone.folder / "scripts"))
+        assert stopped.code == 130, stopped.output[-6000:]
+        for earlier in done_before:
+            assert DONE_ALREADY[earlier] in stopped.output
+        done_before.append(phase)
     assert started.instances() == []
-    assert "left over" not in done.output
-    assert "could not look" not in done.output
-    assert "pending deletion until" in done.output
-    key = started.client("kms").list_keys()["Keys"]
-    states = [started.client("kms").describe_key(KeyId=each["KeyId"])["KeyMetadata"] for each in key]
-    assert [each["KeyState"] for each in states if each["KeyManager"] == "CUSTOMER"] == ["PendingDeletion"]
+
+    ended = started.answer(f"walk-test/{ACCOUNT}", *DESTROY, "--snapshot")
+    assert ended.code == 0, ended.output[-6000:]
+    assert DONE_ALREADY["destroy"] in ended.output
+
+
+def test_nothing_is_left_but_what_was_kept_on_purpose(started: Walk) -> None:
+    looked = started.type(*DESTROY)
+    assert looked.code == 0, looked.output
+    assert "There is nothing to destroy." in looked.output
+    assert "left over" not in looked.output
+    assert "could not look" not in looked.output
+
+    rds, kms = started.client("rds"), started.client("kms")
+    snapshots = {each["DBSnapshotIdentifier"] for each in rds.describe_db_snapshots()["DBSnapshots"]}
+    kinds = {name.rstrip("0123456789") for name in snapshots}
+    assert (kinds, len(snapshots)) == ({"walk-test-before-destroy-", "walk-test-final-"}, 2)
+    keys = [kms.describe_key(KeyId=each["KeyId"])["KeyMetadata"] for each in kms.list_keys()["Keys"]]
+    assert [each["KeyState"] for each in keys if each["KeyManager"] == "CUSTOMER"] == ["Enabled"]
+    for kept in (*snapshots, *(each["Arn"] for each in keys if each["KeyManager"] == "CUSTOMER")):
+        assert f"{kept}, " in looked.output
     assert set(started.settings()) == {"DB_PASSWORD", "OTHER_TOOL_SETTING"}
-
-
-def test_a_second_destroy_has_nothing_to_do(started: Walk) -> None:
-    done = started.type(*DESTROY)
-    assert done.code == 0, done.output
-    assert "There is nothing to destroy." in done.output
 
 
 def test_it_can_be_started_again(started: Walk, request: pytest.FixtureRequest) -> None:
@@ -313,8 +343,9 @@ def test_it_can_be_started_again(started: Walk, request: pytest.FixtureRequest) 
     assert done.code == 0, done.output[-6000:]
     assert "takes the stored password" in done.output
     assert started.type("alembic", "upgrade", "head", folder="schema").code == 0
-    gone = started.type(*DESTROY, "--confirm", f"walk-test/{ACCOUNT}")
+    gone = started.type(*DESTROY, "--without-snapshot", "--confirm", f"walk-test/{ACCOUNT}")
     assert gone.code == 0, gone.output[-6000:]
+    assert "pending deletion until" in gone.output
 
 
 def test_no_password_was_seen_anywhere_during_all_of_it(started: Walk, watcher: ProcessWatcher) -> None:
@@ -331,4 +362,4 @@ def test_no_password_was_seen_anywhere_during_all_of_it(started: Walk, watcher: 
             == set()
         )
     assert any("terraform" in str(arguments) for arguments in watcher.seen)
-    assert not os.path.exists(started.clone.environment["HISTFILE"])
+    assert not Path(started.clone.environment["HISTFILE"]).exists()
