@@ -10,7 +10,7 @@ from ecommerce_dms import settings_checks
 from ecommerce_dms.aws import ca_bundle
 from ecommerce_dms.settings import load_settings
 
-from .aws.conftest import certificate_bundle
+from .conftest import certificate_bundle
 
 RDS = "shop-test.abc.eu-west-1.rds.amazonaws.com"
 
