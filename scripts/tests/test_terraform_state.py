@@ -29,7 +29,7 @@ def nothing(tmp_path: Path) -> Path:
 
 def test_a_stack_without_settings_is_an_error_with_the_way_out(folder: Path, nothing: Path) -> None:
     (folder / "terraform.tfstate").write_text(json.dumps(STATE))
-    with pytest.raises(SettingsError, match="has made shop-test, and no server is configured.*--env-only"):
+    with pytest.raises(SettingsError, match=r"has made shop-test, and no server is configured.*--env-only"):
         load_settings(environ={}, env_file=nothing)
 
 
@@ -38,7 +38,9 @@ def test_the_embedded_server_is_still_there_for_who_names_it(folder: Path, nothi
     assert load_settings(environ={"DB_SERVER": "embedded"}, env_file=nothing).embedded
 
 
-@pytest.mark.parametrize("state", ["", "{}", '{"resources": []}', '{"resources": [{"type": "aws_kms_key"}]}', "no JSON"])
+@pytest.mark.parametrize(
+    "state", ["", "{}", '{"resources": []}', '{"resources": [{"type": "aws_kms_key"}]}', "no JSON"]
+)
 def test_what_is_no_database_stands_in_nobodys_way(folder: Path, nothing: Path, state: str) -> None:
     (folder / "terraform.tfstate").write_text(state)
     assert load_settings(environ={}, env_file=nothing).embedded

@@ -18,9 +18,12 @@ from dotenv.parser import Binding, parse_stream
 from ecommerce_dms import settings_layers
 from ecommerce_dms.console import UsageError
 
-BEGIN = "# --- the stack in terraform/: written by update_env_ci_and_start_tf.sh, which replaces all up to the end mark"
-_END = "# --- end of the stack in terraform/"
-_BLOCK = re.compile(rf"\n*^{re.escape(BEGIN)}\n(?P<inside>.*?)^{re.escape(_END)}\n?", re.M | re.S)
+_BEGIN = "# --- stack {}: written by update_env_ci_and_start_tf.sh, which replaces all up to the end mark"
+_END = "# --- end of the stack"
+_BLOCK = re.compile(
+    rf"\n*^{re.escape(_BEGIN.format('STACK')).replace('STACK', '(?P<stack>[^ ]+)')}\n.*?^{re.escape(_END)}\n?",
+    re.M | re.S,
+)
 _ASIDE = "# set aside, the stack in terraform/ says otherwise: "
 
 # Said by whoever names another server. One of these outside of the block is not ours to overrule.
@@ -36,6 +39,12 @@ class EnvFile:
     path: Path
     text: str = field(repr=False)
     values: Mapping[str, str] = field(repr=False)  # The user's, outside of the block.
+
+    @property
+    def stack(self) -> str:
+        """The stack whose settings stand between the marks; empty without marks."""
+        found = _BLOCK.search(self.text)
+        return found["stack"] if found else ""
 
     @property
     def password(self) -> str:
@@ -74,14 +83,23 @@ def read(path: Path) -> EnvFile:
     return EnvFile(path, text, outside)
 
 
-def write(file: EnvFile, values: Mapping[str, str]) -> list[str]:
-    """Puts these settings between the marks; without any, the marks go too. Returns the keys that were set aside."""
+def write(file: EnvFile, stack: str, values: Mapping[str, str]) -> list[str]:
+    """Puts the stack's settings between the marks. Returns the user's keys that contradict it: now they are comments."""
+    return _write(file, stack, values)
+
+
+def clear(file: EnvFile) -> None:
+    """Takes out the marks and what is between them."""
+    _write(file, "", {})
+
+
+def _write(file: EnvFile, stack: str, values: Mapping[str, str]) -> list[str]:
     rest, aside = _set_aside(_BLOCK.sub("\n", file.text).rstrip("\n"), values)
     parts = [rest] if rest else []
     if values:
         said = {key for key, value in file.values.items() if values.get(key) == value}
         lines = [f"{key}={_quoted(value)}" for key, value in values.items() if key not in said]
-        parts.append("\n".join([BEGIN, *lines, _END]))
+        parts.append("\n".join([_BEGIN.format(stack), *lines, _END]))
     _replace(file.path, "\n\n".join(parts) + "\n" if parts else "")
     return aside
 

@@ -11,6 +11,7 @@ import re
 import shutil
 import signal
 import subprocess
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -178,34 +179,58 @@ class Stack:
             )
 
     def _run(self, arguments: tuple[str, ...], stdin: str | None, *, captured: bool) -> tuple[int, str, str]:
-        """Runs Terraform to its end. Ctrl-C is passed on, and waited for: killed, it would lose what it made."""
-        interrupted = False
+        """Runs Terraform to its end. Who interrupts us interrupts it, and it is waited for: killed, it would lose what
+        it made, and keep the lock."""
         output, errors = "", ""
-        with subprocess.Popen(
-            ["terraform", *arguments],
-            cwd=self.folder,
-            env=self._environ,
-            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if captured else subprocess.STDOUT,
-            text=True,
-            start_new_session=True,  # Else Ctrl-C would reach it twice, which means: at once.
-        ) as process:
-            while True:
-                try:
-                    if captured:
-                        output, errors = process.communicate(stdin)
-                    else:
-                        _show(process.stdout)
-                        process.wait()
-                    break
-                except KeyboardInterrupt:
-                    interrupted, stdin = True, None
-                    console.say("interrupted: waiting for terraform to end in an orderly way …")
-                    process.send_signal(signal.SIGINT)
-        if interrupted:
-            raise KeyboardInterrupt
+        with _Interrupts() as interrupts:
+            with subprocess.Popen(
+                ["terraform", *arguments],
+                cwd=self.folder,
+                env=self._environ,
+                stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE if captured else subprocess.STDOUT,
+                text=True,
+                start_new_session=True,  # Else Ctrl-C would reach it twice, which means: at once.
+            ) as process:
+                interrupts.pass_on_to(process)
+                if captured:
+                    output, errors = process.communicate(stdin)
+                else:
+                    _show(process.stdout)
+            if interrupts.came:
+                raise KeyboardInterrupt
         return process.returncode, output, errors
+
+
+class _Interrupts:
+    """Ctrl-C, SIGTERM and a terminal that goes away, kept until there is a process to pass them on to."""
+
+    def __init__(self) -> None:
+        self.came = False
+        self._process: subprocess.Popen[str] | None = None
+        self._ordinary: dict[int, Any] = {}
+
+    def __enter__(self) -> _Interrupts:
+        if threading.current_thread() is threading.main_thread():  # Python allows it there alone.
+            numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+            self._ordinary = {number: signal.signal(number, self._note) for number in numbers}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._ordinary.items():
+            signal.signal(number, handler)
+
+    def pass_on_to(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        if self.came:
+            process.send_signal(signal.SIGINT)
+
+    def _note(self, _number: int, _frame: object) -> None:
+        self.came = True
+        if self._process:
+            self._process.send_signal(signal.SIGINT)
+        os.write(2, b"interrupted: waiting for terraform to end in an orderly way ...\n")
 
 
 def _show(stream: IO[str] | None) -> None:

@@ -183,7 +183,7 @@ def _finish(stack: Stack, ground: Ground, file: env_file.EnvFile, outputs: Mappi
     _open_access(outputs)
     _log_in(_settings(outputs, file), stack, ground, outputs)
     values = sign_in.settings_of_stack(outputs, file.values)
-    for key in env_file.write(file, values):
+    for key in env_file.write(file, outputs["identifier"], values):
         say(f"{file.path}: your {key} contradicts the stack and is now a comment.")
     credential = "DB_PASSWORD" if file.password else "DB_SECRET_ARN"
     say(f"{file.path}: written; programs log in with {credential}, and only you can read the file.")

@@ -159,8 +159,8 @@ class Teardown:
     # --- 5 ------------------------------------------------------------------------------------------------------------
 
     def clean_up(self) -> None:
-        if env_file.BEGIN in self.file.text:
-            env_file.write(self.file, {})
+        if self.file.stack == self.ground.asked.identifier:
+            env_file.clear(self.file)
             say(f"  {self.file.path}: the stack's settings are taken out; your own lines stay")
 
 

@@ -98,7 +98,7 @@ class ProcessWatcher:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._stop.wait(0.02):
+        while not self._stop.wait(0.1):
             for process in Path("/proc").glob("[0-9]*"):
                 try:
                     self.seen.add((process / "cmdline").read_bytes())

@@ -65,5 +65,7 @@ def test_what_rds_would_refuse_is_named(rds: Any, name: str, apply: str, says: s
 def test_a_refusal_of_aws_is_a_sentence(rds: Any) -> None:
     with Stubber(rds) as stub:
         stub.add_client_error("describe_engine_default_parameters", "AccessDenied", "not you")
-        with pytest.raises(account.AwsRefused, match="the parameters of postgres18: AWS answered AccessDenied: not you"):
+        with pytest.raises(
+            account.AwsRefused, match="the parameters of postgres18: AWS answered AccessDenied: not you"
+        ):
             parameter_scopes.mistakes(plan(log_statement="immediate"), rds)

@@ -35,7 +35,7 @@ def ground(environment: str = "production") -> preflight.Ground:
 
 
 def arguments(*line: str) -> argparse.Namespace:
-    return destroy._parser().parse_args(line)  # noqa: SLF001
+    return destroy._parser().parse_args(line)
 
 
 # --- The apply before the destroy -------------------------------------------------------------------------------------
@@ -75,14 +75,12 @@ def test_a_destroy_plan_only_destroys_and_spares_a_kept_key() -> None:
 def test_production_wants_a_second_flag() -> None:
     name = f"shop-production/{ACCOUNT}"
     with pytest.raises(preflight.WrongStack, match="--production says it is meant"):
-        destroy._is_confirmed(ground(), arguments("--confirm", name))  # noqa: SLF001
-    assert destroy._is_confirmed(ground(), arguments("--confirm", name, "--production"))  # noqa: SLF001
+        destroy._is_confirmed(ground(), arguments("--confirm", name))
+    assert destroy._is_confirmed(ground(), arguments("--confirm", name, "--production"))
 
 
 def test_a_dry_run_is_one_even_when_confirmed() -> None:
-    assert not destroy._is_confirmed(  # noqa: SLF001
-        ground("test"), arguments("--dry-run", "--confirm", f"shop-test/{ACCOUNT}")
-    )
+    assert not destroy._is_confirmed(ground("test"), arguments("--dry-run", "--confirm", f"shop-test/{ACCOUNT}"))
 
 
 # --- Where the data are -----------------------------------------------------------------------------------------------
@@ -113,7 +111,7 @@ def test_a_replica_is_no_loss_and_a_primary_is() -> None:
 def test_an_account_that_is_not_allowed_is_refused() -> None:
     stack = Stack(Path(), Path("test.tfvars"), {})
     with pytest.raises(preflight.WrongStack, match="allowed_account_ids allows 210987654321"):
-        preflight._check(  # noqa: SLF001
+        preflight._check(
             asked("test", allowed_account_ids=["210987654321"]), State({}, []), Identity(ACCOUNT, ""), stack
         )
 
