@@ -36,27 +36,27 @@ class NoCertificates(UserError):  # noqa: N818 (reads as a sentence where it is 
     """The bundle could not be had, and how to have it."""
 
 
-def for_host(host: str, sslmode: str, folder: Path = FOLDER) -> str:
+def for_host(host: str, sslmode: str) -> str:
     """The bundle's path for a server that is RDS by its name and whose certificate is checked; else empty."""
     names = host.split(",")
-    if sslmode in ("verify-ca", "verify-full") and all(map(_RDS_HOST.search, names)) and (folder / _NAME).is_file():
-        return str(folder / _NAME)
+    if sslmode in ("verify-ca", "verify-full") and all(map(_RDS_HOST.search, names)) and (FOLDER / _NAME).is_file():
+        return str(FOLDER / _NAME)
     return ""
 
 
-def ensure(folder: Path = FOLDER, environ: Mapping[str, str] = os.environ) -> list[str]:
+def ensure(environ: Mapping[str, str] = os.environ) -> list[str]:
     """Fetches the bundle unless it is there, whole. Returns lines for the screen: where it is, what is amiss.
 
     Raises:
         NoCertificates: it is not there and cannot be fetched.
     """
-    bundle = folder / _NAME
+    bundle = FOLDER / _NAME
     lines = []
-    if not _is_whole(folder):
+    if not _is_whole(FOLDER):
         if bundle.exists():
             lines.append(f"{bundle} is not what was fetched: it is fetched anew.")
-        _fetch(folder, environ.get(SOURCE_VARIABLE) or SOURCE)
-    note = json.loads((folder / _NOTE).read_text(encoding="utf-8"))
+        _fetch(FOLDER, environ.get(SOURCE_VARIABLE) or SOURCE)
+    note = json.loads((FOLDER / _NOTE).read_text(encoding="utf-8"))
     lines.append(f"Amazon's certificates for RDS: {bundle}, fetched {note['fetched'][:10]}.")
     return lines + _expiry_warning(bundle)
 

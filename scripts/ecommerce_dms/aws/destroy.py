@@ -71,6 +71,8 @@ def main(argv: list[str] | None = None, *, after_phase: Callable[[str], None] | 
         work.clean_up()
         return LEFT_OVER if teardown.report(ground, key) else 0
 
+    if arguments.confirm:
+        _refuse_other(arguments.confirm, ground)
     _show(work)
     if not _is_confirmed(ground, arguments):
         return SHOWN
@@ -138,15 +140,17 @@ def _is_confirmed(ground: Ground, arguments: argparse.Namespace) -> bool:
         raise WrongStack(
             f"{ground.asked.identifier} is production. Nothing was destroyed; --production says it is meant."
         )
-    given = arguments.confirm
-    if not given:
+    if not arguments.confirm:
         print(
             f"Type {ground.asked.identifier}/ and the number of the AWS account: ", end="", file=sys.stderr, flush=True
         )
-        given = sys.stdin.readline().strip()
+        _refuse_other(sys.stdin.readline().strip(), ground)
+    return True
+
+
+def _refuse_other(given: str, ground: Ground) -> None:
     if given != ground.name:
         raise WrongStack(f"{given!r} was confirmed, and this is {ground.name}. Nothing was destroyed.")
-    return True
 
 
 def _back_up_state(stack: Stack) -> None:

@@ -249,9 +249,11 @@ def test_what_is_not_meant_is_not_destroyed(started: Walk) -> None:
     assert shown.code == 3
     assert "the final snapshot that RDS takes" in shown.output
     assert f"--confirm walk-test/{ACCOUNT}" in shown.output
-    for wrong in ("yes", "walk-test", f"walk-production/{ACCOUNT}", "walk-test/210987654321"):
-        assert started.answer(wrong, *DESTROY).code == 4
-    assert started.type(*DESTROY, "--confirm", "walk-test/210987654321").code == 4
+    assert started.answer("yes", *DESTROY).code == 4
+    for wrong in (f"walk-production/{ACCOUNT}", "walk-test/210987654321"):
+        refused = started.type(*DESTROY, "--confirm", wrong)
+        assert refused.code == 4
+        assert f"{wrong!r} was confirmed, and this is walk-test/{ACCOUNT}" in refused.output
 
     other = started.clone.terraform / "other.tfvars"
     other.write_text(started.var_file.read_text().replace('"test"', '"staging"'))
