@@ -33,6 +33,10 @@ VCPUS = {
     "12xlarge": 48, "16xlarge": 64, "24xlarge": 96,
 }  # fmt: skip
 
+# RDS writes them into the account's log group RDSOSMetrics, which it makes itself and keeps for as long.
+# https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Monitoring.OS.html
+OS_METRICS_RETENTION_DAYS = 30
+
 # What gp3 of RDS includes: (IOPS, MiB/s) below 400 GiB and from there on. docs.aws.amazon.com, RDS, CHAP_Storage.
 GP3_STRIPES_FROM_GIB = 400
 GP3_INCLUDED = {False: (3000, 125), True: (12000, 500)}
@@ -44,7 +48,9 @@ class Assumptions:
 
     database_gib: Decimal = field(default=Decimal(10), metadata={"help": "data stored, indexes included, in GiB"})
     changed_gib_per_day: Decimal = field(default=Decimal("0.5"), metadata={"help": "changed data and WAL, GiB a day"})
-    cpu_percent: Decimal = field(default=Decimal(10), metadata={"help": "average load of every vCPU, in percent"})
+    cpu_percent: Decimal = field(
+        default=Decimal(10), metadata={"help": "average load of every vCPU, in percent", "most": 100}
+    )
     log_gib_per_day: Decimal = field(
         default=Decimal("0.05"), metadata={"help": "PostgreSQL's log, GiB a day and instance"}
     )
@@ -53,7 +59,7 @@ class Assumptions:
         default=Decimal("0.01"), metadata={"help": "Enhanced Monitoring at 60 seconds, GiB a day and instance"}
     )
     log_compression: Decimal = field(
-        default=Decimal("0.15"), metadata={"help": "stored size of logs, as part of what came in"}
+        default=Decimal("0.15"), metadata={"help": "stored size of logs, as part of what came in", "most": 1}
     )
     internet_gib_per_day: Decimal = field(
         default=Decimal("0.1"), metadata={"help": "sent from public endpoints to the internet, GiB a day"}
@@ -63,7 +69,7 @@ class Assumptions:
         default=Decimal("0.5"), metadata={"help": "between clients and database of different zones, GiB a day"}
     )
     acu_share: Decimal = field(
-        default=Decimal("0.25"), metadata={"help": "average ACUs, as part of the way from least to most"}
+        default=Decimal("0.25"), metadata={"help": "average ACUs, as part of the way from least to most", "most": 1}
     )
     aurora_io_per_second: Decimal = field(default=Decimal(10), metadata={"help": "reads and writes of Aurora's volume"})
     requests_per_hour: Decimal = field(
@@ -180,8 +186,8 @@ def summary_lines(result: Estimate, *, most: int = 5) -> list[str]:
     table = result.table
     lines = [f"Cost (on demand, {table.region}, prices of {table.as_of}, 1 EUR = {table.usd_per_eur} USD):"]
     for label, hours in spans(result.hours):
-        usd = result.usd_per_hour * hours
-        lines.append(f"  {label:<10} {money(usd):>10} USD {money(table.eur(usd)):>10} EUR")
+        usd, digits = result.usd_per_hour * hours, digits_for(hours)
+        lines.append(f"  {label:<10} {money(usd, digits):>10} USD {money(table.eur(usd), digits):>10} EUR")
     biggest = sorted(by_what(result.items).items(), key=lambda pair: -pair[1])[:most]
     lines += [f"    {money(usd * HOURS_PER_MONTH):>10} USD a month: {what}" for what, usd in biggest if usd > 0]
     if result.not_priced:
@@ -230,6 +236,53 @@ def kept_costs(
     return items
 
 
+def kept_lines(items: Iterable[Item], *, table: PriceTable | None = None) -> list[str]:
+    """The same for a screen: a line for each kind, and the sum."""
+    items, table = list(items), table or price_table()
+    total = sum((item.usd_per_month for item in items), Decimal(0))
+    lines = [f"  {money(item.usd_per_month):>10} USD a month: {item.what}" for item in items]
+    return [*lines, f"  {money(total):>10} USD a month in all ({money(table.eur(total))} EUR)"]
+
+
+def kept_after_destroy(
+    document: dict[str, Any], *, assumptions: Assumptions | None = None, table: PriceTable | None = None
+) -> list[Item]:
+    """What a destroy of this plan or state leaves behind and a month of it costs, by the protection it asks for.
+
+    A snapshot is worth nothing without its key, so the key is kept as long as one is; otherwise both key and secret only
+    wait for their deletion.
+    """
+    assumed = assumptions or Assumptions()
+    resources = managed_resources(document)
+    sources = [one for one in resources if not one["values"].get("replicate_source_db")]
+    instances = [one["values"] for one in sources if one["type"] == "aws_db_instance"]
+    clusters = [one["values"] for one in sources if one["type"] == "aws_rds_cluster"]
+    sizes = {"snapshot_gib": _kept_gib(instances, assumed), "aurora_snapshot_gib": _kept_gib(clusters, assumed)}
+    keys = sum(1 for one in resources if one["type"] == "aws_kms_key")
+    keeps = any(sizes.values())
+    monitored = [one for one in resources if one["values"].get("monitoring_interval")]
+    per_day = sum(assumed.os_metrics_gib_per_day * 60 / one["values"]["monitoring_interval"] for one in monitored)
+    return kept_costs(
+        **sizes,
+        keys=keys if keeps else 0,
+        keys_pending_deletion=0 if keeps else keys,
+        log_gib=per_day * OS_METRICS_RETENTION_DAYS * assumed.log_compression,
+        table=table,
+    )
+
+
+def _kept_gib(databases: list[dict[str, Any]], assumed: Assumptions) -> Decimal:
+    """A final snapshot, and the automated backups unless they go with the database."""
+    total = Decimal(0)
+    for values in databases:
+        days = values.get("backup_retention_period") or 0
+        if not values.get("skip_final_snapshot"):
+            total += assumed.database_gib
+        if days and not values.get("delete_automated_backups", True):
+            total += assumed.database_gib + days * assumed.changed_gib_per_day
+    return total
+
+
 # --- Reading Terraform ------------------------------------------------------------------------------------------------
 
 
@@ -242,7 +295,7 @@ def managed_resources(document: dict[str, Any]) -> list[Resource]:
 
 
 def _walk(module: dict[str, Any]) -> Iterator[Resource]:
-    yield from (resource for resource in module.get("resources", []) if resource["mode"] == "managed")
+    yield from (resource for resource in module.get("resources", []) if resource.get("mode") == "managed")
     for child in module.get("child_modules", []):
         yield from _walk(child)
 
@@ -254,9 +307,15 @@ def region_of(document: dict[str, Any]) -> str | None:
     return variable or values.get("outputs", {}).get("region", {}).get("value")
 
 
-def money(usd: Decimal) -> str:
-    """Two digits, or four where two would say 0.00 of something that costs."""
-    return f"{usd:,.2f}" if usd >= 1 or usd == 0 else f"{usd:,.4f}"
+def money(usd: Decimal, digits: int = 2) -> str:
+    """With a fixed number of digits, and never 0.00 for something that costs."""
+    least = Decimal(1).scaleb(-digits)
+    return f"<{least}" if 0 < usd < least / 2 else f"{usd:,.{digits}f}"
+
+
+def digits_for(hours: Decimal | float) -> int:
+    """Cents for a month; for a few hours, what is below them, too."""
+    return 2 if hours >= HOURS_PER_MONTH / 2 else 4
 
 
 def spans(hours: Decimal) -> list[tuple[str, Decimal]]:
@@ -361,13 +420,13 @@ def _allocated_gib(stack: _Stack, resource: Resource) -> int | None:
     return sizes[0] if sizes else None
 
 
-def _burst(stack: _Stack, resource: Resource, instance_class: str) -> None:
+def _burst(stack: _Stack, resource: Resource, instance_class: str, kind: str = "rds") -> None:
     """CPU credits: T3 and T4g of RDS are always unlimited, and what is used above the baseline is billed."""
     family, _, size = instance_class.removeprefix("db.").partition(".")
     if family not in ("t3", "t4g") or size not in BASELINE_PERCENT:
         return
     above = max(Decimal(0), stack.assumptions.cpu_percent - BASELINE_PERCENT[size]) / 100
-    stack.add(resource, "CPU credits", f"rds.cpu-credit.{family}", above * VCPUS[size], usage=True)
+    stack.add(resource, "CPU credits", f"{kind}.cpu-credit.{family}", above * VCPUS[size], usage=True)
 
 
 def _insights(stack: _Stack, resource: Resource, instance_class: str, mode: str | None) -> None:
@@ -392,6 +451,8 @@ def _operating_system_metrics(stack: _Stack, resource: Resource) -> None:
     if interval:
         per_day = stack.assumptions.os_metrics_gib_per_day * 60 / interval
         stack.daily(resource, "Enhanced Monitoring logs", "logs.ingested", per_day)
+        stored = per_day * OS_METRICS_RETENTION_DAYS * stack.assumptions.log_compression
+        stack.monthly(resource, "logs stored", "logs.stored", stored, usage=True)
 
 
 def _logs_of(stack: _Stack, resource: Resource) -> None:
@@ -423,9 +484,11 @@ def _cluster(stack: _Stack, resource: Resource) -> None:
     stack.monthly(resource, "Aurora storage", f"{kind}.storage", assumed.database_gib, usage=True)
     if kind == "aurora":
         stack.add(resource, "Aurora I/O", "aurora.io", assumed.aurora_io_per_second * 3600 / 1_000_000, usage=True)
-    # The first day is free, and with it a full copy: what is billed are the changes of the days after it.
-    days = max(0, (values.get("backup_retention_period") or 1) - 1)
-    stack.monthly(resource, "Aurora backups", "aurora.backup", days * assumed.changed_gib_per_day, usage=True)
+    # A copy of the volume's own size is free, and so is a retention of one day; billed are the changes of all days kept.
+    # https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-storage-backup.html
+    days = values.get("backup_retention_period") or 1
+    changed = days * assumed.changed_gib_per_day if days > 1 else 0
+    stack.monthly(resource, "Aurora backups above the free size", "aurora.backup", changed, usage=True)
     stack.daily(resource, "traffic between zones", "transfer.zones", 2 * assumed.zone_gib_per_day)
 
 
@@ -439,7 +502,7 @@ def _cluster_instance(stack: _Stack, resource: Resource) -> None:
         stack.add(resource, "Aurora capacity (ACU)", f"{kind}.acu", acus, usage=True)
     else:
         stack.add(resource, f"Aurora {instance_class}", f"{kind}.{instance_class}", 1)
-        _burst(stack, resource, instance_class)
+        _burst(stack, resource, instance_class, kind)
     _insights(stack, resource, instance_class, ((cluster or resource)["values"]).get("database_insights_mode"))
     _operating_system_metrics(stack, resource)
     if cluster:
@@ -622,6 +685,11 @@ FREE: dict[str, str] = {
 def assumption_fields() -> list[tuple[str, Decimal, str]]:
     """(name, default, what it is) of each assumption."""
     return [(one.name, one.default, one.metadata["help"]) for one in fields(Assumptions)]
+
+
+def most_of_assumptions() -> dict[str, Decimal]:
+    """The largest value that each assumption can have."""
+    return {one.name: Decimal(one.metadata.get("most", "Infinity")) for one in fields(Assumptions)}
 
 
 def assume(**values: Decimal | float | None) -> Assumptions:
