@@ -72,6 +72,16 @@ output "lease_security_group_id" {
   value       = one(aws_security_group.lease[*].id)
 }
 
+output "lease_schedule_group" {
+  description = "Where scripts/runner_access.py keeps the timers of its leases, with access = leased_public."
+  value       = one(aws_scheduler_schedule_group.lease[*].name)
+}
+
+output "lease_schedule_role_arn" {
+  description = "What those timers act as."
+  value       = one(aws_iam_role.lease_timer[*].arn)
+}
+
 output "tunnel_instance_id" {
   description = "The host that scripts/tunnel.py forwards a port through, with access = ssm."
   value       = one(aws_instance.tunnel[*].id)

@@ -136,6 +136,11 @@ run "leased_public_is_a_route_and_an_empty_group" {
   }
 
   assert {
+    condition     = aws_scheduler_schedule_group.lease[0].name == "shop-test-lease" && length(aws_iam_role.lease_timer) == 1
+    error_message = "Timers close what a lost job left open."
+  }
+
+  assert {
     condition     = length(aws_vpc_security_group_ingress_rule.client_cidrs) == 0 && alltrue([for rule in [aws_vpc_security_group_ingress_rule.clients] : rule.cidr_ipv4 == null])
     error_message = "No rule lets an address in."
   }

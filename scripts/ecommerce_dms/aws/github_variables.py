@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ecommerce_dms.aws import sign_in
 from ecommerce_dms.console import say
 
 _TIMEOUT = 60
@@ -27,7 +28,7 @@ def of_stack(outputs: Mapping[str, Any]) -> dict[str, str]:
         "DB_NAME": outputs["db_name"],
         "DB_USER": outputs["db_user"],
         "DB_SECRET_ARN": outputs["db_secret_arn"],
-        "LEASE_SECURITY_GROUP_ID": outputs.get("lease_security_group_id"),
+        **sign_in.lease_settings(outputs),
         **{f"AWS_{name.upper()}_ROLE_ARN": arn for name, arn in sorted(roles.items())},
     }
     return {name: value for name, value in values.items() if value}

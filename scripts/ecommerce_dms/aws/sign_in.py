@@ -14,7 +14,7 @@ from contextlib import closing
 from typing import Any
 
 from ecommerce_dms import connection, console
-from ecommerce_dms.aws import account
+from ecommerce_dms.aws import account, runner_access
 from ecommerce_dms.settings import Settings
 
 # A fresh public name takes a moment to be known everywhere, and so does a rule of a security group.
@@ -41,8 +41,16 @@ def settings_of_stack(outputs: Mapping[str, Any], chosen: Mapping[str, str]) -> 
         "DB_USER": outputs["db_user"],
         "DB_ENVIRONMENT": outputs["environment"],
         "AWS_REGION": outputs["region"],
+        **lease_settings(outputs),
     }
     return values if chosen.get("DB_PASSWORD") else {**values, "DB_SECRET_ARN": outputs["db_secret_arn"]}
+
+
+def lease_settings(outputs: Mapping[str, Any]) -> dict[str, str]:
+    """What scripts/runner_access.py needs to know; nothing unless the stack is opened by leases."""
+    if outputs["access"] != "leased_public":
+        return {}
+    return {setting: str(outputs[output]) for setting, output in runner_access.SETTINGS.values() if "LEASE" in setting}
 
 
 def stored_password(aws: Any, secret: str) -> str:

@@ -12,6 +12,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from ecommerce_dms.aws import (
     parameter_scopes,
     plan_summary,
     preflight,
+    public_address,
+    runner_access,
     sign_in,
 )
 from ecommerce_dms.aws.preflight import Ground
@@ -52,6 +55,7 @@ and kept in AWS Secrets Manager. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 
 
 REFUSED = 3
 
+_LEASE = timedelta(hours=1)
 _HOURS = 3  # An afternoon of trying things out, beside an hour and a month.
 
 
@@ -200,9 +204,18 @@ _HOW_TO_CONNECT = ("DB_HOSTADDR", "DB_SSLMODE", "DB_SSLROOTCERT")
 
 
 def _open_access(outputs: Mapping[str, Any]) -> None:
-    """Lets this machine in where the stack has a group for that."""
+    """Lets this machine in where the stack has a group for that. The login is the proof that it works."""
     if outputs["access"] != "leased_public":
         return
+    place = runner_access.place_of_stack(outputs)
+    leases = runner_access.leases_of(place)
+    runner_access.report(leases.sweep())
+    address = public_address.detect(public_address.sources(()))
+    opened = leases.open(runner_access.lease_name(), str(address), _LEASE)
+    say(
+        f"{opened.cidr}, this machine, may connect to port {place.port} until {opened.until:%H:%M} UTC; "
+        "python scripts/runner_access.py open prolongs that."
+    )
 
 
 def _log_in(settings: Settings, stack: Stack, ground: Ground, outputs: Mapping[str, Any]) -> None:

@@ -15,9 +15,23 @@ from pathlib import Path
 
 import pytest
 
+from .stack import PRODUCTION, REPLICA, STACKS, Stack
 from .terraform_cli import Terraform, copy_of_module
 
+# Their applies wait for minutes and compute little: begun before the first test of this folder, looked at last.
+WAITS = "test_terraform_apply.py"
+
 SCRIPTS = Path(__file__).parents[2]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name == WAITS)
+
+
+@pytest.fixture(scope="session")
+def full(request: pytest.FixtureRequest) -> bool:
+    """Whether the long proofs are to be whole."""
+    return request.config.getoption("--full")
 
 
 @pytest.fixture(scope="session")
@@ -68,8 +82,32 @@ def initialised(terraform_binary: str, tmp_path_factory: pytest.TempPathFactory)
     return folder
 
 
+@pytest.fixture(scope="session")
+def stacks(
+    request: pytest.FixtureRequest,
+    initialised: Path,
+    aws_endpoint: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    full: bool,
+) -> Iterator[dict[str, Stack]]:
+    """What test_terraform_apply.py looks at, being applied; empty if none of its tests will run. They share nothing."""
+    variables = {**STACKS, "production": PRODUCTION} if full else {"rds": STACKS["rds"].replace(REPLICA, "")}
+    if not any(item.path.name == WAITS for item in request.session.items):
+        variables = {}
+    begun = {}
+    try:
+        for name, content in variables.items():
+            folder = copy_of_module(tmp_path_factory.mktemp(name) / "terraform", initialised=initialised)
+            begun[name] = Stack(folder, aws_endpoint, content)
+            begun[name].begin()
+        yield begun
+    finally:
+        for stack in begun.values():
+            stack.applying.stop()
+
+
 @pytest.fixture
-def terraform(initialised: Path, aws_endpoint: str, tmp_path: Path) -> Terraform:
+def terraform(stacks: dict[str, Stack], initialised: Path, aws_endpoint: str, tmp_path: Path) -> Terraform:
     """A fresh copy of the module with empty state, against the emulated AWS."""
     return Terraform(copy_of_module(tmp_path / "terraform", initialised=initialised), aws_endpoint)
 

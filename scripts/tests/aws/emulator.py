@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from . import (
 )
 
 
-def main() -> int:
+def main() -> None:
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
 
@@ -32,9 +31,8 @@ def main() -> int:
     server.start()
     print(server.get_host_and_port()[1], flush=True)
     stopped.wait()
-    server.stop()
-    return 0
+    os._exit(0)  # nothing here is worth waiting for connections that clients keep open
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import threading
 from typing import Any
 
-from moto.core.responses import ActionResult
+from moto.core.responses import ActionResult, BaseResponse
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.instances import Instance
 from moto.ec2.models.security_groups import SecurityGroupRule
@@ -157,6 +158,18 @@ def described(rule: SecurityGroupRule) -> str | None:
 
 
 SecurityGroupRule.description = property(described)
+
+
+ONE_AT_A_TIME = threading.RLock()
+
+
+@wrapping(BaseResponse, "call_action")
+def a_call_is_done_whole(original, self):
+    """AWS decides about each call on its own. Moto's threads would both find a rule missing, and make it twice."""
+    if self.service_name not in ("ec2", "scheduler"):
+        return original(self)
+    with ONE_AT_A_TIME:
+        return original(self)
 
 
 @wrapping(Instance, "__init__")

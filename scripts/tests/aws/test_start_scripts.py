@@ -19,7 +19,7 @@ SCRIPTS = Path(__file__).parents[2]
 OUTPUTS: dict[str, Any] = {
     "environment": "test", "region": "eu-west-1", "db_host": "db.example.com", "db_port": 5432, "db_name": "shop",
     "db_user": "shop_master", "db_secret_arn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop",
-    "lease_security_group_id": None, "github_role_arns": {"deploy": "arn:aws:iam::123456789012:role/shop-test-deploy"},
+    "access": "private", "lease_security_group_id": None, "github_role_arns": {"deploy": "arn:aws:iam::123456789012:role/shop-test-deploy"},
 }  # fmt: skip
 
 

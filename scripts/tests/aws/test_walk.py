@@ -8,10 +8,12 @@ start goes all the way. Tests run in the order of this file, each on what those 
 
 from __future__ import annotations
 
+import http.server
 import json
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from .conftest import emulated_aws
 from .terraform_cli import Finished
 
 ACCOUNT = "123456789012"
+ADDRESS = "8.8.4.4"
 PASSWORD = "correct-horse-battery-staple-7"
 START = ("bash", "scripts/update_env_ci_and_start_tf.sh", "--var-file", "walk.tfvars")
 DESTROY = ("bash", "scripts/terraform_safe_destroyer.sh", "--var-file", "walk.tfvars")
@@ -89,11 +92,6 @@ class Walk:
         return [each["DBInstanceIdentifier"] for each in self.client("rds").describe_db_instances()["DBInstances"]]
 
 
-@pytest.fixture(scope="module")
-def full(request: pytest.FixtureRequest) -> bool:
-    return request.config.getoption("--full")
-
-
 @pytest.fixture
 def only_when_full(full: bool) -> None:
     if not full:
@@ -107,8 +105,28 @@ def watcher() -> Iterator[ProcessWatcher]:
 
 
 @pytest.fixture(scope="module")
+def public_address() -> Iterator[str]:
+    """Two places on this machine that say which address it has on the internet."""
+
+    class Place(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(ADDRESS.encode())
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Place) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield " ".join(f"http://127.0.0.1:{server.server_port}/{name}" for name in ("first", "second"))
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
 def walk(
-    watcher: ProcessWatcher, initialised: Path, tmp_path_factory: pytest.TempPathFactory, certificates: str
+    watcher: ProcessWatcher,
+    initialised: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    certificates: str,
+    public_address: str,
 ) -> Iterator[Walk]:
     folder = tmp_path_factory.mktemp("walk")
     server = EmbeddedServer(folder / "server")
@@ -119,7 +137,11 @@ def walk(
         superuser.write_text(json.dumps(server.superuser_parameters()))
         with emulated_aws(EMULATOR_POSTGRES=str(superuser)) as endpoint:
             clone = Clone(folder / "clone", endpoint, initialised)
-            clone.environment |= {"RDS_CA_BUNDLE_URL": certificates, "ECOMMERCE_DMS_HOME": str(folder / "embedded")}
+            clone.environment |= {
+                "RDS_CA_BUNDLE_URL": certificates,
+                "PUBLIC_ADDRESS_SOURCES": public_address,
+                "ECOMMERCE_DMS_HOME": str(folder / "embedded"),
+            }
             clone.env_file.write_text(MINE)
             yield Walk(clone, server, folder)
     finally:
@@ -169,7 +191,14 @@ def test_the_start_script_makes_the_stack_and_writes_the_settings(started: Walk)
     text = started.clone.env_file.read_text()
     assert text.startswith(MINE.rstrip())
     port = str(started.server.connection_parameters()["port"])
-    assert started.settings() == {
+    settings = started.settings()
+    rules = started.client("ec2").describe_security_group_rules(
+        Filters=[{"Name": "group-id", "Values": [settings.pop("LEASE_SECURITY_GROUP_ID")]}]
+    )
+    assert [each["CidrIpv4"] for each in rules["SecurityGroupRules"]] == [f"{ADDRESS}/32"]
+    assert settings.pop("LEASE_SCHEDULE_GROUP") == "walk-test-lease"
+    assert settings.pop("LEASE_SCHEDULE_ROLE_ARN").endswith(":role/walk-test-lease-timer")
+    assert settings == {
         "DB_PASSWORD": PASSWORD, "OTHER_TOOL_SETTING": "kept", "DB_HOST": "127.0.0.1", "DB_PORT": port,
         "DB_NAME": "walk_shop", "DB_USER": "walk_master", "DB_ENVIRONMENT": "test", "AWS_REGION": "eu-west-1",
     }  # fmt: skip
