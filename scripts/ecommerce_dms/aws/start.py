@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -94,7 +95,7 @@ def main(argv: list[str] | None = None) -> int:
     _finish(stack, ground, file, outputs)
     if not arguments.no_github:
         github_variables.publish(outputs, ROOT)
-    _say_next(outputs, file)
+    _say_next(outputs, file, var_file)
     return 0
 
 
@@ -115,8 +116,9 @@ def _plan_and_apply(
         say("Nothing was changed (--plan-only).")
         return False
     if plan.get("applyable", bool(found)):
-        _confirm(f"Make this in account {ground.identity.account}? Type yes: ", yes=arguments.yes)
-        say("applying this plan; a new database takes RDS 10 to 20 minutes …")
+        _confirm(f"Apply this plan to {ground.name}? Type yes: ", yes=arguments.yes)
+        new = any(each.verb != "change" and each.type in ("aws_db_instance", "aws_rds_cluster") for each in found)
+        say("applying this plan" + ("; a new database takes RDS 10 to 20 minutes …" if new else " …"))
         stack.apply(saved)
     return True
 
@@ -184,8 +186,9 @@ def _confirm(question: str, *, yes: bool) -> None:
 def _finish(stack: Stack, ground: Ground, file: env_file.EnvFile, outputs: Mapping[str, Any]) -> None:
     """Access, login, .env."""
     _refuse_other_password(ground, outputs["db_secret_arn"], file)
-    _open_access(outputs)
-    _log_in(_settings(outputs, file), stack, ground, outputs)
+    settings = _settings(outputs, file)
+    if _is_open(outputs, settings):
+        _log_in(settings, stack, ground)
     values = sign_in.settings_of_stack(outputs, file.values)
     for key in env_file.write(file, outputs["identifier"], values):
         say(f"{file.path}: your {key} contradicts the stack and is now a comment.")
@@ -203,10 +206,25 @@ def _settings(outputs: Mapping[str, Any], file: env_file.EnvFile) -> Settings:
 _HOW_TO_CONNECT = ("DB_HOSTADDR", "DB_SSLMODE", "DB_SSLROOTCERT")
 
 
+def _is_open(outputs: Mapping[str, Any], settings: Settings) -> bool:
+    """Whether this machine can reach the database, which it is let in to where the stack is made for that."""
+    if outputs["access"] == "leased_public":
+        try:
+            _open_access(outputs)
+        except UserError as error:
+            say(f"warning: this machine is not let in, and the login is not checked: {error}")
+            return False
+        return True
+    if sign_in.can_be_reached(settings):
+        return True
+    say(
+        f"warning: the login is not checked. {settings.address()} is reachable from inside its network "
+        f"(access = {outputs['access']}), not from here; check it there before you rely on it."
+    )
+    return False
+
+
 def _open_access(outputs: Mapping[str, Any]) -> None:
-    """Lets this machine in where the stack has a group for that. The login is the proof that it works."""
-    if outputs["access"] != "leased_public":
-        return
     place = runner_access.place_of_stack(outputs)
     leases = runner_access.leases_of(place)
     runner_access.report(leases.sweep())
@@ -218,25 +236,20 @@ def _open_access(outputs: Mapping[str, Any]) -> None:
     )
 
 
-def _log_in(settings: Settings, stack: Stack, ground: Ground, outputs: Mapping[str, Any]) -> None:
-    if outputs["access"] != "leased_public" and not sign_in.can_be_reached(settings):
-        say(
-            f"warning: the login is not checked. {settings.address()} is reachable from inside its network "
-            f"(access = {outputs['access']}), not from here; check it there before you rely on it."
-        )
-        return
+def _log_in(settings: Settings, stack: Stack, ground: Ground) -> None:
     with console.step(f"logging in to {settings.address()} with the stored password"):
         version = sign_in.verify(settings, stack.var_file.name, ground.asked.password_version)
     say(f"PostgreSQL {version} answers, and takes the stored password.")
 
 
-def _say_next(outputs: Mapping[str, Any], file: env_file.EnvFile) -> None:
+def _say_next(outputs: Mapping[str, Any], file: env_file.EnvFile, var_file: Path) -> None:
     say(f"\n{outputs['identifier']} is up. Next:")
     say("  cd schema && alembic upgrade head && cd ..")
     if outputs["environment"] != "production":
         say("  python scripts/data_loader.py")
     say("  pytest scripts/test_db.py")
-    say("  bash scripts/terraform_safe_destroyer.sh      when you are done: until then it costs money")
+    other = "" if var_file == DEFAULT_VAR_FILE else f" --var-file {shlex.quote(str(var_file))}"
+    say(f"When you are done (until then it costs money):\n  bash scripts/terraform_safe_destroyer.sh{other}")
     if file.path.resolve() != settings_layers.DEFAULT_ENV_FILE:
         say(f"The programs read {file.path} with --env-file.")
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ecommerce_dms.aws import github_variables
+from ecommerce_dms.aws import github_variables, start
 from ecommerce_dms.aws.stack import Stack, TerraformFailed
 from ecommerce_dms.console import UserError
+from ecommerce_dms.settings import Settings
 
 SCRIPTS = Path(__file__).parents[2]
 
@@ -102,6 +103,23 @@ def test_an_interrupted_apply_is_waited_for(tmp_path: Path) -> None:
         assert (tmp_path / "ended").read_text() == "orderly\n"
         (tmp_path / "ended").unlink()
         (tmp_path / "begun").unlink()
+
+
+# --- The way to the database ------------------------------------------------------------------------------------------
+
+
+def test_who_is_not_let_in_is_told_and_the_login_is_not_called_checked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(_outputs: Any) -> None:
+        raise UserError("the sources see different addresses")
+
+    monkeypatch.setattr(start, "_open_access", refused)
+    settings = Settings(embedded=False, source="a test", host="127.0.0.1", port=1, dbname="shop")
+    assert not start._is_open({"access": "leased_public"}, settings)  # noqa: SLF001
+    assert "the login is not checked: the sources see different addresses" in capsys.readouterr().err
+    assert not start._is_open({"access": "private"}, settings)  # noqa: SLF001
+    assert "reachable from inside its network (access = private), not from here" in capsys.readouterr().err
 
 
 # --- GitHub -----------------------------------------------------------------------------------------------------------
