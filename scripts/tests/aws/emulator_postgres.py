@@ -90,8 +90,8 @@ def stand_behind_rds(postgres: Postgres) -> None:
         return original(self, identifier, request)
 
     @wrapping(RDSBackend, "delete_db_instance")
-    def database_goes_with_the_instance(original, self, identifier: str, *args: Any, **kwargs: Any):
-        deleted = original(self, identifier, *args, **kwargs)
+    def database_goes_with_the_instance(original, self, *args: Any, **kwargs: Any):
+        deleted = original(self, *args, **kwargs)
         if getattr(deleted, "is_real", False):
             postgres.delete(deleted.db_name)
         return deleted
