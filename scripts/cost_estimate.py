@@ -238,7 +238,9 @@ def _refresh(arguments: argparse.Namespace) -> int:
         raise UserError(f"AWS did not give its prices: {error}") from error
     for line in price_changes(price_table(), read_table(json.loads(json.dumps(new), parse_float=Decimal))):
         print(line)
-    PRICES_JSON.write_text(json.dumps(new, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    beside = PRICES_JSON.with_suffix(".new")  # replaced in one step: a half-written table would stop every estimate
+    beside.write_text(json.dumps(new, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    beside.replace(PRICES_JSON)
     price_table.cache_clear()
     console.say(f"Wrote {PRICES_JSON}. Now run scripts/cost_estimate.py pages, and commit both.")
     return 0
