@@ -11,13 +11,16 @@ import hashlib
 import threading
 from typing import Any
 
+from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult, BaseResponse
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.instances import Instance
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.responses.tags import TagResponse
+from moto.iam.access_control import IAMPolicyStatement, PermissionResult
 from moto.rds.models import DBCluster, DBInstance, RDSBackend
 from moto.rds.responses import RDSResponse
+from moto.ssm.responses import SimpleSystemManagerResponse
 
 # The request's name of a setting → the answer's. Other names are the same in both.
 RENAMED = {
@@ -152,12 +155,38 @@ def a_missing_rule_takes_no_tags(original, self):
     return original(self)
 
 
+def start_session(self: SimpleSystemManagerResponse) -> ActionResult:
+    """Moto has no Session Manager. A session here is its name and a token; a stand-in for the plugin carries the bytes."""
+    target = self._get_param("Target")
+    if target == "i-0000000000000dead":
+        raise JsonRESTError("TargetNotConnected", f"{target} is not connected.")
+    return ActionResult(
+        {"SessionId": f"tester-{target}", "TokenValue": "a-session-token", "StreamUrl": "wss://nowhere"}
+    )
+
+
+def terminate_session(self: SimpleSystemManagerResponse) -> ActionResult:
+    return ActionResult({"SessionId": self._get_param("SessionId")})
+
+
+SimpleSystemManagerResponse.start_session = start_session
+SimpleSystemManagerResponse.terminate_session = terminate_session
+
+
 def described(rule: SecurityGroupRule) -> str | None:
     """Moto knows the description of a rule for addresses, and forgets that of one for another group."""
     return rule.ip_range.get("Description") or rule.source_group.get("Description")
 
 
 SecurityGroupRule.description = property(described)
+
+
+@wrapping(IAMPolicyStatement, "is_action_permitted")
+def plain_connections_count_as_tls(original, self, *args, **kwargs):
+    """Moto knows no such condition and denies everything; here every connection is plain, and stays on loopback."""
+    if "aws:SecureTransport" in str(self._statement.get("Condition")):
+        return PermissionResult.NEUTRAL
+    return original(self, *args, **kwargs)
 
 
 ONE_AT_A_TIME = threading.RLock()

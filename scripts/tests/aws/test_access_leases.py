@@ -416,8 +416,8 @@ def timers(endpoint: str) -> list[str]:
 def test_killed_between_any_two_calls_nothing_is_left_after_a_sweep_and_nobody_else_is_cut_off(
     endpoint, group, what, full
 ):
-    """Each boundary in turn (each fifth without --full), beside a job that keeps its lease on the same address."""
-    for number in range(0, 200, 1 if full else 5):
+    """Each boundary in turn (each seventh without --full), beside a job that keeps its lease on the same address."""
+    for number in range(0, 200, 1 if full else 7):
         keeper = Job(endpoint, group)
         kept = keeper.leases.open("keeper", ADDRESS, 3 * HOUR)
         if what != "open":
