@@ -116,9 +116,9 @@ def test_who_is_not_let_in_is_told_and_the_login_is_not_called_checked(
 
     monkeypatch.setattr(start, "_open_access", refused)
     settings = Settings(embedded=False, source="a test", host="127.0.0.1", port=1, dbname="shop")
-    assert not start._is_open({"access": "leased_public"}, settings)  # noqa: SLF001
+    assert not start._is_open({"access": "leased_public"}, settings)
     assert "the login is not checked: the sources see different addresses" in capsys.readouterr().err
-    assert not start._is_open({"access": "private"}, settings)  # noqa: SLF001
+    assert not start._is_open({"access": "private"}, settings)
     assert "reachable from inside its network (access = private), not from here" in capsys.readouterr().err
 
 
