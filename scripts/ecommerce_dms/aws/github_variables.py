@@ -28,7 +28,7 @@ def of_stack(outputs: Mapping[str, Any]) -> dict[str, str]:
         "DB_NAME": outputs["db_name"],
         "DB_USER": outputs["db_user"],
         "DB_SECRET_ARN": outputs["db_secret_arn"],
-        **sign_in.lease_settings(outputs),
+        **sign_in.access_settings(outputs),
         **{f"AWS_{name.upper()}_ROLE_ARN": arn for name, arn in sorted(roles.items())},
     }
     return {name: value for name, value in values.items() if value}

@@ -41,13 +41,15 @@ def settings_of_stack(outputs: Mapping[str, Any], chosen: Mapping[str, str]) -> 
         "DB_USER": outputs["db_user"],
         "DB_ENVIRONMENT": outputs["environment"],
         "AWS_REGION": outputs["region"],
-        **lease_settings(outputs),
+        **access_settings(outputs),
     }
     return values if chosen.get("DB_PASSWORD") else {**values, "DB_SECRET_ARN": outputs["db_secret_arn"]}
 
 
-def lease_settings(outputs: Mapping[str, Any]) -> dict[str, str]:
-    """What scripts/runner_access.py needs to know; nothing unless the stack is opened by leases."""
+def access_settings(outputs: Mapping[str, Any]) -> dict[str, str]:
+    """What scripts/runner_access.py or scripts/tunnel.py needs to know; nothing where the database is private."""
+    if outputs["access"] == "ssm":
+        return {"TUNNEL_INSTANCE_ID": outputs["tunnel_instance_id"]}
     if outputs["access"] != "leased_public":
         return {}
     return {setting: str(outputs[output]) for setting, output in runner_access.SETTINGS.values() if "LEASE" in setting}

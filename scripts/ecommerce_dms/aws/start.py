@@ -217,9 +217,14 @@ def _is_open(outputs: Mapping[str, Any], settings: Settings) -> bool:
         return True
     if sign_in.can_be_reached(settings):
         return True
+    there = (
+        "by `python scripts/tunnel.py -- python scripts/bootstrap.py --check`"
+        if outputs["access"] == "ssm"
+        else "there"
+    )
     say(
         f"warning: the login is not checked. {settings.address()} is reachable from inside its network "
-        f"(access = {outputs['access']}), not from here; check it there before you rely on it."
+        f"(access = {outputs['access']}), not from here; check it {there} before you rely on it."
     )
     return False
 

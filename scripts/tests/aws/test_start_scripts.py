@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ecommerce_dms.aws import github_variables, start
+from ecommerce_dms.aws import github_variables, sign_in, start
 from ecommerce_dms.aws.stack import Stack, TerraformFailed
 from ecommerce_dms.console import UserError
 from ecommerce_dms.settings import Settings
@@ -120,6 +120,22 @@ def test_who_is_not_let_in_is_told_and_the_login_is_not_called_checked(
     assert "the login is not checked: the sources see different addresses" in capsys.readouterr().err
     assert not start._is_open({"access": "private"}, settings)
     assert "reachable from inside its network (access = private), not from here" in capsys.readouterr().err
+
+
+def test_each_way_in_has_the_settings_that_its_program_reads() -> None:
+    assert sign_in.access_settings(OUTPUTS) == {}
+    assert sign_in.access_settings({"access": "ssm", "tunnel_instance_id": "i-1"}) == {"TUNNEL_INSTANCE_ID": "i-1"}
+    leased = {
+        "access": "leased_public",
+        "lease_security_group_id": "sg-1",
+        "lease_schedule_group": "g",
+        "lease_schedule_role_arn": "arn",
+    }
+    assert sign_in.access_settings(leased) == {
+        "LEASE_SECURITY_GROUP_ID": "sg-1",
+        "LEASE_SCHEDULE_GROUP": "g",
+        "LEASE_SCHEDULE_ROLE_ARN": "arn",
+    }
 
 
 # --- GitHub -----------------------------------------------------------------------------------------------------------
