@@ -4176,6 +4176,38 @@ $$;
 
 COMMENT ON FUNCTION shop.invariant_orders_are_whole() IS 'Every order has both addresses, and its discount is explained by its coupon.';
 
+CREATE FUNCTION shop.invariant_orders_stand_in_the_books() RETURNS TABLE(examined bigint, violations bigint, example text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+    SELECT count(*), count(*) FILTER (WHERE wrong), min(format('order %s', order_id)) FILTER (WHERE wrong)
+    FROM (
+        SELECT order_id,
+               CASE WHEN coalesce(booked.sales, 0) = 0
+                   THEN header.total_minor > 0 AND header.status IN ('confirmed', 'completed')
+                        OR (booked.cancelled, booked.returned) <> (0, 0)
+                   ELSE (booked.sales, booked.sold, booked.cancelled, booked.returned)
+                        <> (1, header.total_minor, header.cancelled_minor, coalesce(sent_back.worth, 0)) END AS wrong
+        FROM shop.orders AS header
+        LEFT JOIN (
+            SELECT entry.order_id,
+                   count(*) FILTER (WHERE entry.kind = 'sale') AS sales,
+                   coalesce(sum(line.amount_minor) FILTER (WHERE entry.kind = 'sale'), 0) AS sold,
+                   coalesce(-sum(line.amount_minor) FILTER (WHERE entry.kind = 'cancellation'), 0) AS cancelled,
+                   coalesce(-sum(line.amount_minor) FILTER (WHERE entry.kind = 'return'), 0) AS returned
+            FROM shop.journals AS entry
+            JOIN shop.journal_lines AS line USING (journal_id)
+            WHERE line.account = 'receivable'
+            GROUP BY entry.order_id
+        ) AS booked USING (order_id)
+        LEFT JOIN (
+            SELECT order_id, sum(refundable_minor) AS worth FROM shop.returns GROUP BY order_id
+        ) AS sent_back USING (order_id)
+    ) AS checked
+$$;
+
+COMMENT ON FUNCTION shop.invariant_orders_stand_in_the_books() IS 'A confirmed order is one sale of its total in the books, less what of it was cancelled and what came back.';
+
 CREATE FUNCTION shop.invariant_outbox_sequences_have_no_gap() RETURNS TABLE(examined bigint, violations bigint, example text)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
@@ -9327,6 +9359,8 @@ REVOKE ALL ON FUNCTION shop.invariant_order_totals_equal_lines() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.invariant_orders_are_whole() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION shop.invariant_orders_stand_in_the_books() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION shop.invariant_outbox_sequences_have_no_gap() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.invariant_payment_sums_equal_events() FROM PUBLIC;
@@ -9610,4 +9644,4 @@ ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON TYPES FROM PUBLIC;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC;
 
--- fingerprint: 49de5225aa3154de494a0a195faa385bb10c76ac5ea8500751520a60be0e4297
+-- fingerprint: 90b2bd69149916434aaf56f975f9d62ec00d83e5ac10e741fd4189c0ea1463f0

@@ -100,7 +100,9 @@ def test_a_function_promises_the_codes_that_it_and_what_it_calls_can_raise(
     """All but those of guards (1xx), which any write can meet, and which say so by the name of a trigger."""
     bodies = bodies_in(template)
     for name, function in reference.functions.items():
-        reached = {code for called in reachable(name, bodies) for code in re.findall(r"\bSH[02-9]\d\d\b", bodies[called])}
+        reached = {
+            code for called in reachable(name, bodies) for code in re.findall(r"\bSH[02-9]\d\d\b", bodies[called])
+        }
         promised = {code for code in function.codes if not code.startswith("SH1")}
         assert (name, sorted(promised)) == (name, sorted(reached))
 
@@ -156,7 +158,7 @@ def test_what_is_stale_is_told_with_the_difference(embedded_settings: Settings, 
 
 def test_an_example_that_fails_is_named_with_its_line(database: Settings, tmp_path) -> None:
     broken = tmp_path / "broken.sql"
-    broken.write_text("SELECT 1;\nSELECT api.cancel_order(uuidv7(), 'x');\n")
+    broken.write_text("SELECT 1;\nSELECT api.cancel_order(uuidv7(), 'no_need');\n")
     with pytest.raises(UserError, match=r"broken\.sql:2: ERROR: +there is no order") as error:
         api_reference.psql(database, broken)
     assert database.password not in str(error.value)

@@ -76,8 +76,7 @@ READS = (
         "SELECT order_id, order_number, placed_at, status, payment_status, fulfilment_status, contact_email, currency,"
         " total_minor FROM shop.orders WHERE (placed_at, order_id) < ('{0}', '{1}')"
         " ORDER BY placed_at DESC, order_id DESC LIMIT 50",
-        "SELECT placed_at, order_id FROM shop.orders WHERE placed_at > (SELECT min(placed_at) FROM shop.orders)"
-        " + interval '30 days' ORDER BY hashtext(order_id::text)",
+        "SELECT placed_at, order_id FROM shop.orders ORDER BY hashtext(order_id::text)",
     ),
 )
 
