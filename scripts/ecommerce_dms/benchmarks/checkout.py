@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ecommerce_dms import console
 from ecommerce_dms.benchmarks import pgbench
 from ecommerce_dms.benchmarks.report import Report, Table, machine, median
-from ecommerce_dms.benchmarks.shop import BenchmarkShop, benchmark_shop
+from ecommerce_dms.benchmarks.shop import ARTICLES, BenchmarkShop, benchmark_shop
 
 WAYS = ("bare", "client_side", "order")
 PRICE_MINOR = 1000
@@ -36,8 +36,9 @@ def measure(request: Request) -> Report:
         report = Report(
             "checkout",
             f"{machine(version)} Orders a second, medians of {request.runs} runs of {request.seconds:g} s, in a shop with "
-            f"{request.orders:,} orders. Bare: the same rows by one statement, no checks. Client-side: the same logic as "
-            "an ORM's statements, with the same constraints.",
+            f"{request.orders:,} orders, of {ARTICLES:,} articles chosen at random. Bare: the same rows by one statement in one "
+            "transaction, no checks. Client-side: the same logic as an ORM's statements, with the same constraints, and "
+            "like the contract in two transactions, one for the cart.",
         )
         rows = []
         for lines in request.lines:
