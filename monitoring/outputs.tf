@@ -5,6 +5,11 @@ output "topic_arns" {
   value       = { for topic, resource in aws_sns_topic.main : topic => resource.arn }
 }
 
+output "actions_enabled" {
+  description = "Whether alarms and events tell anybody."
+  value       = var.actions_enabled
+}
+
 output "dashboard_name" {
   description = "The CloudWatch dashboard."
   value       = aws_cloudwatch_dashboard.main.dashboard_name

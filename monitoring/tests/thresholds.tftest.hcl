@@ -29,60 +29,50 @@ variables {
   instances = { shop-test = { role = "primary", class = "db.t4g.medium", allocated_gib = 20, max_gib = 100 } }
 }
 
-run "db_t4g_medium" {
-  assert {
-    condition     = aws_cloudwatch_metric_alarm.main["shop-test/memory-exhausted"].threshold == 0.05 * 4 * 1073741824
-    error_message = "4 GiB."
-  }
+run "db_t4g_medium_and_db_r7g_2xlarge_differ_as_the_table_says" {
+  command = plan
 
-  assert {
-    condition     = aws_cloudwatch_metric_alarm.main["shop-test/load-above-vcpus"].threshold == 2
-    error_message = "2 vCPUs."
-  }
-
-  assert {
-    condition     = aws_cloudwatch_metric_alarm.main["shop-test/connections-near-limit"].threshold == 0.9 * 400
-    error_message = "4 GiB make about 400 connections."
-  }
-
-  assert {
-    condition     = contains(keys(aws_cloudwatch_metric_alarm.main), "shop-test/cpu-credits-low") && contains(keys(aws_cloudwatch_metric_alarm.main), "shop-test/disk-io-credits-low")
-    error_message = "A burstable class has CPU credits, and a small one disk credits."
-  }
-}
-
-run "db_r7g_2xlarge" {
   variables {
-    instances = { shop-test = { role = "primary", class = "db.r7g.2xlarge", allocated_gib = 400, max_gib = 2000 } }
+    instances = {
+      shop-test   = { role = "primary", class = "db.t4g.medium", allocated_gib = 20, max_gib = 100 }
+      shop-test-2 = { role = "primary", class = "db.r7g.2xlarge", allocated_gib = 400, max_gib = 2000 }
+    }
   }
 
   assert {
-    condition     = aws_cloudwatch_metric_alarm.main["shop-test/memory-exhausted"].threshold == 0.05 * 64 * 1073741824
-    error_message = "64 GiB."
+    condition     = { for name in ["shop-test", "shop-test-2"] : name => aws_cloudwatch_metric_alarm.main["${name}/memory-exhausted"].threshold } == { shop-test = 0.05 * 4 * 1073741824, shop-test-2 = 0.05 * 64 * 1073741824 }
+    error_message = "4 and 64 GiB."
   }
 
   assert {
-    condition     = aws_cloudwatch_metric_alarm.main["shop-test/load-above-vcpus"].threshold == 8
-    error_message = "8 vCPUs."
+    condition     = { for name in ["shop-test", "shop-test-2"] : name => aws_cloudwatch_metric_alarm.main["${name}/load-above-vcpus"].threshold } == { shop-test = 2, shop-test-2 = 8 }
+    error_message = "2 and 8 vCPUs."
   }
 
   assert {
-    condition     = aws_cloudwatch_metric_alarm.main["shop-test/connections-near-limit"].threshold == 0.9 * 5000
-    error_message = "RDS's own limit of 5000 connections."
+    condition     = { for name in ["shop-test", "shop-test-2"] : name => aws_cloudwatch_metric_alarm.main["${name}/connections-near-limit"].threshold } == { shop-test = 0.9 * 400, shop-test-2 = 0.9 * 5000 }
+    error_message = "4 GiB make about 400 connections; 5000 are RDS's own limit."
   }
 
   assert {
-    condition     = !contains(keys(aws_cloudwatch_metric_alarm.main), "shop-test/cpu-credits-low")
-    error_message = "No CPU credits, no alarm on them."
+    condition     = { for name in ["shop-test", "shop-test-2"] : name => aws_cloudwatch_metric_alarm.main["${name}/slot-lag"].threshold } == { shop-test = 2 * 1073741824, shop-test-2 = 40 * 1073741824 }
+    error_message = "A tenth of each disk."
   }
 
   assert {
-    condition     = aws_cloudwatch_metric_alarm.main["shop-test/slot-lag"].threshold == 0.1 * 400 * 1073741824
-    error_message = "A tenth of the disk."
+    condition     = contains(keys(aws_cloudwatch_metric_alarm.main), "shop-test/cpu-credits-low") && !contains(keys(aws_cloudwatch_metric_alarm.main), "shop-test-2/cpu-credits-low")
+    error_message = "Only a burstable class has CPU credits."
+  }
+
+  assert {
+    condition     = contains(keys(aws_cloudwatch_metric_alarm.main), "shop-test/disk-io-credits-low")
+    error_message = "A small class has disk credits."
   }
 }
 
 run "a_large_class_has_no_disk_credits" {
+  command = plan
+
   variables {
     instances = { shop-test = { role = "primary", class = "db.r8g.12xlarge", allocated_gib = 400, max_gib = 400 } }
   }
@@ -94,6 +84,8 @@ run "a_large_class_has_no_disk_credits" {
 }
 
 run "storage_alarm_below_the_trigger_of_autoscaling" {
+  command = plan
+
   assert {
     condition     = aws_cloudwatch_metric_alarm.main["shop-test/storage-low"].threshold == 0.05 * 20 * 1073741824 && aws_cloudwatch_metric_alarm.main["shop-test/storage-low"].threshold < 0.10 * 20 * 1073741824
     error_message = "RDS grows a disk with less than a tenth free; the alarm is for when it did not."
@@ -101,6 +93,8 @@ run "storage_alarm_below_the_trigger_of_autoscaling" {
 }
 
 run "storage_alarm_without_autoscaling" {
+  command = plan
+
   variables {
     instances = {
       shop-test   = { role = "primary", class = "db.t4g.medium", allocated_gib = 20 }
@@ -115,6 +109,8 @@ run "storage_alarm_without_autoscaling" {
 }
 
 run "each_replica_by_its_own_class" {
+  command = plan
+
   variables {
     instances = {
       shop-test       = { role = "primary", class = "db.r8g.large", allocated_gib = 100, max_gib = 500 }
@@ -134,6 +130,8 @@ run "each_replica_by_its_own_class" {
 }
 
 run "max_connections_set_by_hand" {
+  command = plan
+
   variables {
     instances = { shop-test = { role = "primary", class = "db.t4g.medium", allocated_gib = 20, max_connections = 100 } }
   }
@@ -145,6 +143,8 @@ run "max_connections_set_by_hand" {
 }
 
 run "db_serverless_by_its_maximum" {
+  command = plan
+
   variables {
     engine     = "aurora"
     cluster    = "shop-test"
@@ -169,6 +169,8 @@ run "db_serverless_by_its_maximum" {
 }
 
 run "db_serverless_that_scales_to_half_an_acu" {
+  command = plan
+
   variables {
     engine     = "aurora"
     cluster    = "shop-test"
@@ -201,6 +203,8 @@ run "max_connections_that_aws_publishes_for_serverless" {
 }
 
 run "a_class_of_ones_own" {
+  command = plan
+
   variables {
     classes   = { "db.r99.large" = { vcpu = 2, memory_gib = 20 } }
     instances = { shop-test = { role = "primary", class = "db.r99.large", allocated_gib = 20 } }
