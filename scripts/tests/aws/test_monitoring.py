@@ -79,12 +79,13 @@ INPUTS: dict[str, dict[str, Any]] = {
 
 # The metrics that AWS documents, copied from "Amazon CloudWatch metrics for Amazon RDS", "… for Amazon Aurora" and "… for
 # Performance Insights": what holds for PostgreSQL. Independent of monitoring/metrics.tf, which is checked against it.
-BOTH = """
-    CPUCreditBalance CPUCreditUsage CPUSurplusCreditBalance CPUSurplusCreditsCharged CPUUtilization DBLoad DBLoadCPU
-    DBLoadNonCPU DatabaseConnections DiskQueueDepth FreeableMemory MaximumUsedTransactionIDs NetworkReceiveThroughput
-    NetworkTransmitThroughput OldestReplicationSlotLag ReadIOPS ReadLatency ReadThroughput ReplicationSlotDiskUsage
-    SwapUsage TransactionLogsDiskUsage WriteIOPS WriteLatency WriteThroughput
-""".split()
+BOTH = {
+    "CPUCreditBalance", "CPUCreditUsage", "CPUSurplusCreditBalance", "CPUSurplusCreditsCharged", "CPUUtilization",
+    "DBLoad", "DBLoadCPU", "DBLoadNonCPU", "DatabaseConnections", "DiskQueueDepth", "FreeableMemory",
+    "MaximumUsedTransactionIDs", "NetworkReceiveThroughput", "NetworkTransmitThroughput",
+    "OldestReplicationSlotLag", "ReadIOPS", "ReadLatency", "ReadThroughput", "ReplicationSlotDiskUsage",
+    "SwapUsage", "TransactionLogsDiskUsage", "WriteIOPS", "WriteLatency", "WriteThroughput",
+}  # fmt: skip
 DOCUMENTED = {
     "rds": {
         *BOTH, "BurstBalance", "CheckpointLag", "ConnectionAttempts", "EBSByteBalance%", "EBSIOBalance%",
