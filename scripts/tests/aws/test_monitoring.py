@@ -16,6 +16,7 @@ import boto3
 import pytest
 
 from .dashboard_schema import DASHBOARD
+from .documented_metrics import DOCUMENTED
 from .terraform_cli import MODULE, MONITORING, Terraform, copy_of_module
 
 ACCOUNT = "123456789012"  # moto's
@@ -76,28 +77,6 @@ INPUTS: dict[str, dict[str, Any]] = {
         "actions_enabled": False,
     },
 }
-
-# The metrics that AWS documents, copied from "Amazon CloudWatch metrics for Amazon RDS", "… for Amazon Aurora" and "… for
-# Performance Insights": what holds for PostgreSQL. Independent of monitoring/metrics.tf, which is checked against it.
-BOTH = {
-    "CPUCreditBalance", "CPUCreditUsage", "CPUSurplusCreditBalance", "CPUSurplusCreditsCharged", "CPUUtilization",
-    "DBLoad", "DBLoadCPU", "DBLoadNonCPU", "DatabaseConnections", "DiskQueueDepth", "FreeableMemory",
-    "MaximumUsedTransactionIDs", "NetworkReceiveThroughput", "NetworkTransmitThroughput",
-    "OldestReplicationSlotLag", "ReadIOPS", "ReadLatency", "ReadThroughput", "ReplicationSlotDiskUsage",
-    "SwapUsage", "TransactionLogsDiskUsage", "WriteIOPS", "WriteLatency", "WriteThroughput",
-}  # fmt: skip
-DOCUMENTED = {
-    "rds": {
-        *BOTH, "BurstBalance", "CheckpointLag", "ConnectionAttempts", "EBSByteBalance%", "EBSIOBalance%",
-        "FreeStorageSpace", "ReplicaLag", "TransactionLogsGeneration",
-    },
-    "aurora": {
-        *BOTH, "ACUUtilization", "AuroraReplicaLag", "AuroraReplicaLagMaximum", "AuroraReplicaLagMinimum",
-        "BufferCacheHitRatio", "CommitLatency", "CommitThroughput", "Deadlocks", "EngineUptime", "FreeLocalStorage",
-        "NetworkThroughput", "ServerlessDatabaseCapacity", "StorageNetworkThroughput", "VolumeBytesUsed",
-        "VolumeReadIOPs", "VolumeWriteIOPs",
-    },
-}  # fmt: skip
 
 # What AWS accepts as categories of each source (`aws rds describe-event-categories`).
 EVENT_CATEGORIES = {
