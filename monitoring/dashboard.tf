@@ -92,16 +92,21 @@ locals {
     ] }
   ]
 
-  alarm_line = { section = "Alarms", height = 6, widgets = [
-    for number, channel in ["page", "notify"] : {
-      type = "alarm", x = 12 * number, width = 12
-      properties = {
-        title  = channel == "page" ? "Page: a customer feels it" : "Notify: in the morning"
-        sortBy = "stateUpdatedTimestamp"
-        alarms = slice([for key, alarm in local.alarms : aws_cloudwatch_metric_alarm.main[key].arn if alarm.channel == channel], 0, min(100, length([for alarm in values(local.alarms) : 1 if alarm.channel == channel]))) # CloudWatch's limit
-      }
-    }
-  ] }
+  # A widget takes a hundred alarms.
+  alarm_chunks = { for channel in ["page", "notify"] : channel => chunklist([for key, alarm in local.alarms : aws_cloudwatch_metric_alarm.main[key].arn if alarm.channel == channel], 100) }
+
+  alarm_lines = [
+    for part in range(max(length(local.alarm_chunks.page), length(local.alarm_chunks.notify))) : { section = "Alarms", height = 6, widgets = [
+      for number, channel in ["page", "notify"] : {
+        type = "alarm", x = 12 * number, width = 12
+        properties = {
+          title  = channel == "page" ? "Page: a customer feels it" : "Notify: in the morning"
+          sortBy = "stateUpdatedTimestamp"
+          alarms = local.alarm_chunks[channel][part]
+        }
+      } if part < length(local.alarm_chunks[channel])
+    ] }
+  ]
 
   log_lines = [for metrics in length(var.log_groups) > 0 ? [keys(local.log_patterns)] : [] : { section = "Errors", height = 6, widgets = [
     for number, metric in metrics : {
@@ -161,7 +166,7 @@ locals {
   # --- Put together, and the lines placed below each other ----------------------------------------------------------------
 
   dashboard_lines = concat(
-    [local.alarm_line],
+    local.alarm_lines,
     concat([
       for section in local.dashboard_sections : concat(
         [{ section = section, height = 1, widgets = [{ type = "text", x = 0, width = 24, properties = { markdown = "## ${section}", background = "transparent" } }] }],

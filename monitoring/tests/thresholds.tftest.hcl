@@ -70,6 +70,27 @@ run "db_t4g_medium_and_db_r7g_2xlarge_differ_as_the_table_says" {
   }
 }
 
+run "a_stack_with_fifteen_replicas_shows_every_alarm" {
+  command = plan
+
+  variables {
+    instances = merge(
+      { shop-test = { role = "primary", class = "db.t4g.medium", allocated_gib = 20 } },
+      { for number in range(15) : "shop-test-${number}" => { role = "replica", class = "db.t4g.medium", allocated_gib = 20 } },
+    )
+  }
+
+  assert {
+    condition     = sum([for widget in local.dashboard.widgets : length(widget.properties.alarms) if widget.type == "alarm"]) == length(aws_cloudwatch_metric_alarm.main)
+    error_message = "Every alarm stands in a widget."
+  }
+
+  assert {
+    condition     = max([for widget in local.dashboard.widgets : length(widget.properties.alarms) if widget.type == "alarm"]...) <= 100
+    error_message = "CloudWatch takes a hundred alarms in a widget."
+  }
+}
+
 run "a_large_class_has_no_disk_credits" {
   command = plan
 
