@@ -9,6 +9,9 @@ locals {
     { for name, replica in aws_db_instance.replica : local.replica_identifiers[name] => { role = "replica", class = replica.instance_class, allocated_gib = replica.allocated_storage, max_gib = local.storage.max_gib } },
   )
 
+  # Without a range guards.tf refuses db.serverless; any will do then, so that one mistake gives one sentence.
+  serverless_range = contains(local.instance_classes, "db.serverless") ? { min_acu = try(var.aurora.serverless.min_acu, 0.5), max_acu = try(var.aurora.serverless.max_acu, 1) } : null
+
   cluster_instances = { for member in values(local.aurora_instances) : member.identifier => { role = "member", class = member.instance_class, allocated_gib = null, max_gib = null } }
 }
 
@@ -20,7 +23,7 @@ module "monitoring" {
   region     = var.region
   instances  = merge(local.rds_instances, local.cluster_instances)
   cluster    = local.is_aurora ? local.name : null
-  serverless = local.is_aurora ? var.aurora.serverless : null
+  serverless = local.serverless_range
   kms_key    = { arn = local.kms_key_arn }
 
   log_groups       = { for owner in local.log_owners : basename(owner) => aws_cloudwatch_log_group.database["/aws/rds/${owner}/postgresql"].name }
