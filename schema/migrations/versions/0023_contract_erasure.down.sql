@@ -1,0 +1,15 @@
+DROP FUNCTION api.erase_due(interval, integer);
+DROP FUNCTION api.erase_customer_by_email(text);
+DROP FUNCTION api.erase_customer(uuid);
+DROP FUNCTION shop.erase_now(uuid, text, boolean);
+DROP FUNCTION shop.invariant_erased_customers_left_nothing();
+DROP TRIGGER addresses_are_of_a_customer ON shop.addresses;
+DROP TRIGGER login_sessions_are_of_a_customer ON shop.login_sessions;
+DROP TRIGGER login_attempts_are_of_a_customer ON shop.login_attempts;
+DROP TRIGGER customer_credentials_are_of_a_customer ON shop.customer_credentials;
+DROP FUNCTION shop.refuse_for_erased();
+DROP TRIGGER returns_audit ON shop.returns;
+DROP TRIGGER invoices_audit ON shop.invoices;
+DROP TRIGGER order_addresses_audit ON shop.order_addresses;
+DROP TRIGGER orders_audit ON shop.orders;
+DROP FUNCTION shop.erased_email(uuid);
