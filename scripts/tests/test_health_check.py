@@ -389,7 +389,10 @@ def test_a_check_that_fails_is_no_silence(healthy: Settings, monitor: tuple[str,
     assert results[0].severity is None
     assert report.exit_code(results) == report.EXIT_FAILED
     assert "division by zero" in report.table(results)
-    assert [each["MetricName"] for each in publish.metrics(results, "shop")] == [publish.HEARTBEAT]
+    sent = [
+        (each["MetricName"], each["Dimensions"][-1]["Value"], each["Value"]) for each in publish.metrics(results, "x")
+    ]
+    assert sent == [(publish.SEVERITY, publish.ALL, 1), (publish.HEARTBEAT, "x", 1)]
 
 
 # The shop's checks on a big shop ----------------------------------------------------------------------------------------
@@ -555,16 +558,18 @@ def as_monitor(monkeypatch: pytest.MonkeyPatch, settings: Settings, credentials:
     ("host", "given", "instance"),
     [
         ("shop-test.c123.eu-west-1.rds.amazonaws.com", None, "shop-test"),
-        ("shop.cluster-c123.eu-west-1.rds.amazonaws.com", "shop-1", "shop-1"),
+        ("shop.cluster-c123.eu-west-1.rds.amazonaws.com", None, "shop"),
+        ("localhost", "shop-1", "shop-1"),
     ],
 )
 def test_the_instance_is_known_from_its_host(host: str, given: str | None, instance: str) -> None:
     assert publish.identifier(Settings(embedded=False, source="", host=host), given) == instance
 
 
-def test_a_clusters_host_is_no_instance() -> None:
+@pytest.mark.parametrize("host", ["shop.proxy-c.eu-west-1.rds.amazonaws.com", "db.example.com", ""])
+def test_a_host_that_names_no_instance_is_asked_about(host: str) -> None:
     with pytest.raises(UsageError, match="--instance"):
-        publish.identifier(Settings(embedded=False, source="", host="shop.cluster-c.eu-west-1.rds.amazonaws.com"), None)
+        publish.identifier(Settings(embedded=False, source="", host=host), None)
 
 
 def test_severities_and_a_heartbeat_arrive_in_cloudwatch(
@@ -582,10 +587,13 @@ def test_severities_and_a_heartbeat_arrive_in_cloudwatch(
         assert health_check.main(["--publish", "--instance", "shop-test"]) == 3
         arrived = published("shop-test")
     assert arrived.pop(("Heartbeat", "shop-test", None)) == 1
-    assert {check for _, _, check in arrived} == {
+    assert {check for _, _, check in arrived} == {publish.ALL} | {
         check.name for check in CHECKS if not {"storage", "certificate", "integrity"} & set(check.requires)
     }
-    assert {check: value for (_, _, check), value in arrived.items() if value} == {"outbox-parked": 1}
+    assert {check: value for (_, _, check), value in arrived.items() if value} == {
+        "outbox-parked": 1,
+        publish.ALL: 1,
+    }
 
 
 def published(instance: str) -> dict[tuple[str, str, str | None], float]:
