@@ -19,6 +19,7 @@ from typing import Any
 
 import psycopg2
 
+from ecommerce_dms.connection_errors import ConnectionFailed
 from ecommerce_dms.sample_data.randomness import uuid7
 
 Connect = Callable[[], Any]
@@ -125,7 +126,8 @@ class Load:
         ]
 
     def start(self) -> Load:
-        """Sets them to work."""
+        """Sets them to work. Raises what `connect` does when it cannot be done at all."""
+        self._connect().close()
         for thread in self._threads:
             thread.start()
         return self
@@ -206,7 +208,7 @@ class suppress_absence:  # noqa: N801 (used as contextlib.suppress is)
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, _trace: object) -> bool:
-        if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
+        if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError | ConnectionFailed):
             return True
         return isinstance(error, psycopg2.Error) and error.pgcode in _PASSING
 
