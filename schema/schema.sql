@@ -2218,6 +2218,38 @@ $$;
 
 COMMENT ON FUNCTION api.shop_health() IS 'What waits to be done in the shop: how many of each measure, and since when. Open and parked outbox events, open payment exceptions, unpaid orders that may still be paid, overdue ones, and overdue ones of which a part is authorized.';
 
+CREATE FUNCTION api.slowest_statements(most integer DEFAULT 20) RETURNS TABLE(statement text, calls bigint, total_ms numeric, mean_ms numeric, rows bigint)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $_$
+DECLARE
+    statistics regclass := (SELECT oid FROM pg_class WHERE relname = 'pg_stat_statements' AND relkind = 'v' LIMIT 1);
+BEGIN
+    IF statistics IS NULL THEN
+        RETURN QUERY SELECT 'No statistics of statements: the master has to run CREATE EXTENSION pg_stat_statements',
+            NULL::bigint, NULL::numeric, NULL::numeric, NULL::bigint;
+        RETURN;
+    END IF;
+    BEGIN
+        RETURN QUERY EXECUTE format(
+            'SELECT left(regexp_replace(s.query, ''\s+'', '' '', ''g''), 200), s.calls, round(s.total_exec_time::numeric, 1),'
+            ' round(s.mean_exec_time::numeric, 2), s.rows'
+            ' FROM %s AS s WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())'
+            ' ORDER BY s.total_exec_time DESC LIMIT $1', statistics) USING least(greatest(most, 1), 1000);
+    EXCEPTION
+        WHEN insufficient_privilege THEN
+            RETURN QUERY SELECT format('No statistics of statements: the master has to GRANT USAGE ON SCHEMA %s TO shop_monitor',
+                (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = statistics)),
+                NULL::bigint, NULL::numeric, NULL::numeric, NULL::bigint;
+        WHEN object_not_in_prerequisite_state THEN
+            RETURN QUERY SELECT 'No statistics of statements: shared_preload_libraries lacks pg_stat_statements',
+                NULL::bigint, NULL::numeric, NULL::numeric, NULL::bigint;
+    END;
+END
+$_$;
+
+COMMENT ON FUNCTION api.slowest_statements(most integer) IS 'The statements of this database that took most time in all, without their values; a row that says why where there are none. At least 1, at most 1000.';
+
 CREATE FUNCTION api.split_stock(variant_id bigint, warehouse_id bigint, slots integer) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
@@ -8996,6 +9028,10 @@ REVOKE ALL ON FUNCTION api.shop_health() FROM PUBLIC;
 GRANT ALL ON FUNCTION api.shop_health() TO shop_monitor;
 GRANT ALL ON FUNCTION api.shop_health() TO shop_backoffice;
 
+REVOKE ALL ON FUNCTION api.slowest_statements(most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.slowest_statements(most integer) TO shop_monitor;
+GRANT ALL ON FUNCTION api.slowest_statements(most integer) TO shop_backoffice;
+
 REVOKE ALL ON FUNCTION api.split_stock(variant_id bigint, warehouse_id bigint, slots integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION api.split_stock(variant_id bigint, warehouse_id bigint, slots integer) TO shop_backoffice;
 GRANT ALL ON FUNCTION api.split_stock(variant_id bigint, warehouse_id bigint, slots integer) TO shop_app;
@@ -9417,4 +9453,4 @@ ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON TYPES FROM PUBLIC;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC;
 
--- fingerprint: f9f84c3a3d385068250f8297cac285d14901fe9bd369b7638a5518a7d20145b2
+-- fingerprint: af73bf44cb98e74efb2734cee4a22803731d8e556a48c18d5121d25d9680d70a

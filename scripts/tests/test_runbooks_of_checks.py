@@ -59,7 +59,10 @@ def blocks(info: str) -> list[tuple[str, str]]:
 
 def statements(info: str) -> list[tuple[str, str]]:
     return [
-        (name, statement.strip()) for name, block in blocks(info) for statement in block.split(";\n") if statement.strip()
+        (name, statement.strip())
+        for name, block in blocks(info)
+        for statement in block.split(";\n")
+        if statement.strip()
     ]
 
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 
-import contract_shop
-import failover_drill
 import pytest
 import restore_drill
 from conftest import as_environment
@@ -246,7 +243,11 @@ def behind() -> Iterator[tuple[EmbeddedServer, str, str]]:
         server = bench.keep(EmbeddedServer(bench.folder / "server"))
         server.start()
         migrations.upgrade(local.settings_of(server), environment="test")
-        run(local.settings_of(server), f"CREATE ROLE {local.LOGIN} LOGIN PASSWORD '{bench.login_password}' IN ROLE shop_app", role=None)
+        run(
+            local.settings_of(server),
+            f"CREATE ROLE {local.LOGIN} LOGIN PASSWORD '{bench.login_password}' IN ROLE shop_app",
+            role=None,
+        )
         yield server, local.LOGIN, bench.login_password
 
 
@@ -292,7 +293,7 @@ def test_a_failover_that_was_not_meant_is_refused(
 
 
 def test_an_instance_of_a_cluster_is_sent_to_the_runbook() -> None:
-    with pytest.raises(DrillRefused, match="operation-failover.md"):
+    with pytest.raises(DrillRefused, match=r"operation-failover\.md"):
         rds.refuse_cluster({"DBInstanceIdentifier": "shop-1", "DBClusterIdentifier": "shop"})
 
 
