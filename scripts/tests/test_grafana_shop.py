@@ -212,7 +212,10 @@ def test_the_data_source_verifies_the_server_and_holds_no_secret() -> None:
 
 
 def test_nobody_but_the_owner_and_staff_may_ask_for_counts(database: Settings, master: Settings) -> None:
-    with watcher(master, "shop_app") as (user, password):
-        with closing(connect(replace(database, user=user, password=password))) as connection:
-            with connection.cursor() as cursor, pytest.raises(psycopg2.errors.InsufficientPrivilege):
-                cursor.execute("SELECT * FROM api.shop_health()")
+    with (
+        watcher(master, "shop_app") as (user, password),
+        closing(connect(replace(database, user=user, password=password))) as connection,
+        connection.cursor() as cursor,
+        pytest.raises(psycopg2.errors.InsufficientPrivilege),
+    ):
+        cursor.execute("SELECT * FROM api.shop_health()")
