@@ -199,3 +199,63 @@ UPDATE shop.addresses SET archived_at = now() WHERE address_id = '01990000-0000-
 -- refused: 23514 ck_addresses_archived_after_created
 -- invariant: none: the constraint is the rule
 UPDATE shop.addresses SET archived_at = created_at - interval '1 second' WHERE address_id = '01990000-0000-7000-8000-00000000ad02';
+
+-- Erasure ----------------------------------------------------------------------------------------------------------------
+
+-- attack: erased_customer_gets_a_password
+-- rule: nothing personal is added to a customer who was erased
+-- guard: trigger shop.customer_credentials customer_credentials_are_of_a_customer
+-- refused: SH005 customer_credentials_are_of_a_customer
+-- invariant: erased_customers_left_nothing
+INSERT INTO shop.customer_credentials (customer_id, password_hash)
+VALUES ('01990000-0000-7000-8000-00000000c004',
+    '$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHRzb21lc2FsdA$RdescudvJCsgt3ub+b2dWRWJTmaaJObGv3RdescudvJ');
+
+-- attack: erased_customer_logs_in
+-- rule: nothing personal is added to a customer who was erased
+-- guard: trigger shop.login_sessions login_sessions_are_of_a_customer
+-- refused: SH005 login_sessions_are_of_a_customer
+-- invariant: erased_customers_left_nothing
+INSERT INTO shop.login_sessions (customer_id, token_digest, ip_address, expires_at)
+VALUES ('01990000-0000-7000-8000-00000000c004', sha256('late'), '192.0.2.1', now() + interval '1 day');
+
+-- attack: erased_customer_gets_an_address
+-- rule: nothing personal is added to a customer who was erased
+-- guard: trigger shop.addresses addresses_are_of_a_customer
+-- refused: SH005 addresses_are_of_a_customer
+-- invariant: erased_customers_left_nothing
+INSERT INTO shop.addresses (customer_id, recipient, line1, city, country)
+VALUES ('01990000-0000-7000-8000-00000000c004', 'Ciara Egan', '4 Strand', 'Galway', 'IE');
+
+-- upkeep: attempt_of_an_erased_customer_is_a_strangers
+-- rule: an attempt to log in that was under way while its customer was erased is not about that customer
+-- guard: trigger shop.login_attempts login_attempts_are_of_a_customer
+-- invariant: erased_customers_left_nothing
+INSERT INTO shop.login_attempts (email_digest, customer_id, succeeded)
+VALUES (sha256('ciara@example.org'), '01990000-0000-7000-8000-00000000c004', false);
+
+-- upkeep: erased_contact_is_audited
+-- rule: whoever erases the contact of an order is in the audit log
+-- guard: trigger shop.orders orders_audit
+-- holds: (SELECT actor = 'attacker' AND changes ? 'contact_email' FROM shop.audit_log WHERE table_name = 'orders' AND row_key = '01990000-0000-7000-8000-00000000d004')
+UPDATE shop.orders SET contact_email = shop.erased_email(order_id) WHERE order_id = '01990000-0000-7000-8000-00000000d004';
+
+-- upkeep: erased_address_is_audited
+-- rule: whoever erases the address of an order is in the audit log, and what they erased is not
+-- guard: trigger shop.order_addresses order_addresses_audit
+-- holds: (SELECT count(*) = 2 AND bool_and(actor = 'attacker' AND changes -> 'recipient' = 'true') FROM shop.audit_log WHERE table_name = 'order_addresses' AND row_key LIKE '01990000-0000-7000-8000-00000000d004,%')
+UPDATE shop.order_addresses
+SET recipient = 'erased', company = NULL, line1 = 'erased', line2 = NULL, city = 'erased', postal_code = NULL, phone = NULL
+WHERE order_id = '01990000-0000-7000-8000-00000000d004';
+
+-- upkeep: erased_buyer_is_audited
+-- rule: whoever erases the buyer of an invoice is in the audit log, and what they erased is not
+-- guard: trigger shop.invoices invoices_audit
+-- holds: (SELECT actor = 'attacker' AND changes -> 'buyer_name' = 'true' FROM shop.audit_log WHERE table_name = 'invoices' AND row_key = '1')
+UPDATE shop.invoices SET buyer_name = 'erased', buyer_address = 'erased', buyer_tax_number = NULL WHERE invoice_id = 1;
+
+-- upkeep: erased_words_of_a_return_are_audited
+-- rule: whoever erases what a customer said is in the audit log, and what they erased is not
+-- guard: trigger shop.returns returns_audit
+-- holds: (SELECT actor = 'attacker' AND changes = '{"reason": true}' FROM shop.audit_log WHERE table_name = 'returns' AND row_key = '01990000-0000-7000-8000-000000004e01')
+UPDATE shop.returns SET reason = 'erased' WHERE return_id = '01990000-0000-7000-8000-000000004e01';

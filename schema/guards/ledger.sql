@@ -153,7 +153,7 @@ FROM entry, (VALUES (1, 'receivable', 100), (2, 'revenue', -100)) AS line (numbe
 -- invariant: none: the index is the rule
 WITH entry AS (
     INSERT INTO shop.journals (kind, order_id, payment_event_id, currency, line_count, description)
-    SELECT kind, order_id, payment_event_id, currency, line_count, description FROM shop.journals WHERE journal_id = 2
+    SELECT kind, order_id, payment_event_id, currency, line_count, description FROM shop.journals WHERE kind = 'capture' AND order_id = '01990000-0000-7000-8000-00000000d004'
     RETURNING journal_id
 )
 INSERT INTO shop.journal_lines (journal_id, line_number, account, currency, amount_minor)

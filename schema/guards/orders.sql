@@ -1369,3 +1369,22 @@ INSERT INTO shop.coupon_redemptions (order_id, coupon_id, currency, discount_min
 -- invariant: coupon_uses_equal_redemptions
 -- after: coupon_of_an_ended_order
 UPDATE shop.coupon_redemptions SET released_at = now() WHERE order_id = '01990000-0000-7000-8000-00000000db04';
+
+-- Books ----------------------------------------------------------------------------------------------------------------
+
+-- upkeep: confirmed_order_is_a_sale
+-- rule: an order that is confirmed stands in the books at that moment
+-- guard: trigger shop.orders orders_post_to_the_books
+-- invariant: orders_stand_in_the_books
+INSERT INTO shop.payment_events (provider, provider_event_id, payment_id, kind, amount_minor, currency, occurred_at)
+VALUES ('stripe', 'evt_sale', '01990000-0000-7000-8000-000000009a01', 'authorized', 6485, 'EUR', now());
+UPDATE shop.orders SET status = 'confirmed' WHERE order_id = '01990000-0000-7000-8000-00000000d001';
+
+-- upkeep: cancelled_unit_is_taken_back_in_the_books
+-- rule: what is cancelled of a sale is taken back in the books: its price without tax, its tax, and the customer's debt
+-- guard: trigger shop.orders orders_post_to_the_books
+-- holds: (SELECT jsonb_object_agg(account, amount_minor) = '{"revenue": 1800, "tax_payable": 414, "receivable": -2214}' FROM shop.journals JOIN shop.journal_lines USING (journal_id) WHERE kind = 'cancellation' AND order_id = '01990000-0000-7000-8000-00000000d002')
+UPDATE shop.order_allocations SET released_quantity = 1
+WHERE order_id = '01990000-0000-7000-8000-00000000d002' AND line_number = 1 AND warehouse_id = 1;
+INSERT INTO shop.order_item_cancellations (order_id, line_number, quantity, reason) VALUES
+    ('01990000-0000-7000-8000-00000000d002', 1, 1, 'out_of_stock');

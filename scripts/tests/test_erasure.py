@@ -126,6 +126,14 @@ def listed(shop: Shop) -> list[tuple[str, str]]:
     return shop("SELECT table_name, column_name FROM shop.pii_columns ORDER BY table_name, column_name")
 
 
+def computed(shop: Shop) -> list[tuple[str, str]]:
+    """Those of them that are generated."""
+    return shop(
+        "SELECT table_name, column_name FROM shop.pii_columns JOIN information_schema.columns AS found"
+        " USING (table_name, column_name) WHERE found.table_schema = 'shop' AND found.is_generated = 'ALWAYS'"
+    )
+
+
 def held(shop: Shop, table: str, column: str) -> set[str]:
     """What the column holds of people, as it stands in a dump."""
     found = shop(f"SELECT DISTINCT format('%%s', {column}) FROM shop.{table} WHERE {column} IS NOT NULL")
@@ -180,7 +188,11 @@ def test_no_seeded_value_is_left_in_a_dump(database: Settings, shop: Shop) -> No
     personal = {value for value in seeded - kept if value not in public and not value.isdigit()}
     before = data_dump(database)
     assert len(personal) > 500
-    assert {value for value in personal if copied(value) not in before} == set(), "not as it stands in a dump"
+    # What is generated from another column is in no dump, and is made anew by a restore.
+    generated = {value for column in computed(shop) for value in held(shop, *column)}
+    assert {value for value in personal - generated if copied(value) not in before} == set(), (
+        "not as it stands in a dump"
+    )
 
     erase_everybody(shop)
 

@@ -4,4 +4,3 @@ DROP FUNCTION api.sequence_usage();
 DROP FUNCTION api.stock_outs();
 DROP FUNCTION api.orders_per_minute(timestamptz, timestamptz);
 DROP FUNCTION api.shop_health();
-DROP INDEX shop.ix_outbox_events_parked;

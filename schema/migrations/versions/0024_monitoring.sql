@@ -1,9 +1,6 @@
 -- What monitoring/checks/*.sql and the dashboards ask. shop_monitor reads no table: these functions answer with counts,
 -- ages and sizes. Each part of shop_health() is served by a partial index, so that it is as fast on a million orders.
 
--- The other unpublished events have an index already; parked ones are few, and must not be looked for among all.
-CREATE INDEX ix_outbox_events_parked ON shop.outbox_events (parked_at) WHERE parked_at IS NOT NULL;
-
 CREATE FUNCTION api.shop_health()
 RETURNS TABLE (measure text, amount bigint, oldest timestamptz)
 LANGUAGE sql

@@ -1,0 +1,1 @@
+"""What the programs know about AWS: access, state, cost. Nothing here is needed for a database elsewhere."""
