@@ -1346,6 +1346,7 @@ CREATE FUNCTION api.orders_per_minute(since timestamp with time zone, until time
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
 BEGIN
+    PERFORM shop.require(isfinite(since) AND isfinite(until), 'since', 'two moments');
     PERFORM shop.require(
         since <= until AND until - since <= interval '31 days', 'since', 'before until, and at most 31 days before it');
     RETURN QUERY
@@ -9701,4 +9702,4 @@ ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON TYPES FROM PUBLIC;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC;
 
--- fingerprint: 26ecf6b439064eef5604c0c05ddcbd4dda940dc0a986c7f0332543e05db185d7
+-- fingerprint: 580d66bbfbd79000e7fa6ce69a73d9a6a8c83e2bec69a499e340b7368f3f95c4

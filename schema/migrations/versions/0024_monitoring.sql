@@ -38,6 +38,7 @@ SECURITY DEFINER
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
 BEGIN
+    PERFORM shop.require(isfinite(since) AND isfinite(until), 'since', 'two moments');
     PERFORM shop.require(
         since <= until AND until - since <= interval '31 days', 'since', 'before until, and at most 31 days before it');
     RETURN QUERY
