@@ -1,6 +1,6 @@
 """What the tests read out of the pages in Markdown: programs, what they print, links and headings.
 
-Comments in a page say what a block is: `<!-- file: NAME -->` and `<!-- output of: NAME -->` stand before it, and
+Comments in a page say what a block is: `<!-- file: NAME -->`, `<!-- output of: NAME -->` or `<!-- message of: NAME -->` stands before it, and
 `<!-- requires: a==1 b==2 -->` before those. A page shows nothing of them.
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-_BLOCK = re.compile(r"^<!-- (file|output of): (\S+) -->\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^<!-- (file|output of|message of): (\S+) -->\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _REQUIRES = re.compile(r"^<!-- requires: (.+) -->\n<!-- file: (\S+) -->$", re.MULTILINE)
 
 
