@@ -132,7 +132,10 @@ NODES = (
     ),
     Node(
         "lease", "credential", "Leased rule", "one address, for minutes", (310, 385),
-        ("aws_security_group.lease", "aws_route.database_internet"),
+        (
+            "aws_security_group.lease", "aws_route.database_internet",
+            "aws_scheduler_schedule_group.lease", "aws_iam_role.lease_timer", "aws_iam_role_policy.lease_timer",
+        ),
     ),
     Node(
         "oidc", "iam", "GitHub OIDC", "no stored keys", (310, 520), ("aws_iam_openid_connect_provider.github",)

@@ -62,7 +62,9 @@ def of_plan(path: Path) -> Resources:
     for resource in _planned(root):
         if resource["mode"] == "managed":
             address, index = _without_index(resource["address"])
-            instances.setdefault(address, {})[index] = resource["values"]
+            instances.setdefault(address, {})[index] = resource.get(
+                "values", {}
+            )  # terraform_data without input has none
     return Resources(frozenset(instances), instances)
 
 

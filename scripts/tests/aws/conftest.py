@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,32 @@ def stacks(
 def terraform(stacks: dict[str, Stack], initialised: Path, aws_endpoint: str, tmp_path: Path) -> Terraform:
     """A fresh copy of the module with empty state, against the emulated AWS."""
     return Terraform(copy_of_module(tmp_path / "terraform", initialised=initialised), aws_endpoint)
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URL of a bundle with a certificate authority, in place of Amazon's."""
+    return certificate_bundle(tmp_path_factory.mktemp("certificates") / "bundle.pem", days=4000).as_uri()
+
+
+def certificate_bundle(file: Path, *, days: int) -> Path:
+    """A self-signed authority that ends in so many days."""
+    x509 = pytest.importorskip("cryptography.x509", reason="needs cryptography, which moto brings")
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a test's authority")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=4000))
+        .not_valid_after(now + timedelta(days=days))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    return file

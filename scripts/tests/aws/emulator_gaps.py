@@ -118,6 +118,30 @@ def cluster_parameters_say_who_set_them(original, self):
     return answer
 
 
+# What RDS for PostgreSQL 18 knows, as far as terraform/parameters.tf sets it: these are static, the others dynamic.
+STATIC_PARAMETERS = ("shared_preload_libraries",)
+DYNAMIC_PARAMETERS = (
+    "rds.force_ssl", "pg_stat_statements.track", "auto_explain.log_min_duration", "auto_explain.log_format",
+    "track_io_timing", "log_statement", "log_min_duration_statement", "log_connections", "log_disconnections",
+    "log_lock_waits", "log_temp_files", "log_autovacuum_min_duration", "rds.force_autovacuum_logging_level",
+    "log_parameter_max_length", "log_parameter_max_length_on_error", "idle_in_transaction_session_timeout",
+    "max_slot_wal_keep_size",
+)  # fmt: skip
+
+
+def describe_engine_default_parameters(self: RDSResponse) -> ActionResult:
+    """Moto has no such action. It answers in two pages here, as RDS does in several."""
+    family, second = self._get_param("DBParameterGroupFamily"), bool(self._get_param("Marker"))
+    kind, names = ("dynamic", DYNAMIC_PARAMETERS) if second else ("static", STATIC_PARAMETERS)
+    parameters = [{"ParameterName": name, "ApplyType": kind, "IsModifiable": True} for name in names]
+    marker = {} if second else {"Marker": "second"}
+    return ActionResult({"EngineDefaults": {"DBParameterGroupFamily": family, "Parameters": parameters, **marker}})
+
+
+RDSResponse.describe_engine_default_parameters = describe_engine_default_parameters
+RDSResponse.describe_engine_default_cluster_parameters = describe_engine_default_parameters
+
+
 @wrapping(TagResponse, "create_tags")
 def a_missing_rule_takes_no_tags(original, self):
     """AWS answers InvalidSecurityGroupRuleId.NotFound; moto tags what does not exist, which hides races."""
@@ -192,3 +216,11 @@ def scaling_configuration_info(cluster: DBCluster) -> dict[str, Any] | None:
 
 moto_scaling_configuration_info = DBCluster.scaling_configuration_info.fget
 DBCluster.scaling_configuration_info = property(scaling_configuration_info)
+
+
+@wrapping(RDSBackend, "restore_db_instance_to_point_in_time")
+def what_was_restored_is_no_replica(original, self, source_db_identifier, target_db_identifier, overrides):
+    """Moto takes the source of a restored moment for the primary of a replica."""
+    restored = original(self, source_db_identifier, target_db_identifier, overrides)
+    restored.source_db_instance_identifier = None
+    return restored

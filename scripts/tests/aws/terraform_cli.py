@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 MODULE = Path(__file__).parents[3] / "terraform"
+MONITORING = MODULE.parent / "monitoring"  # which terraform/ calls as ../monitoring
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,13 @@ class Terraform:
 
 
 def copy_of_module(folder: Path, *, initialised: Path | None = None) -> Path:
-    """A copy of what git tracks or would, without state; with the provider of an initialised folder, if given."""
-    shutil.copytree(MODULE, folder, ignore=shutil.ignore_patterns(".terraform", "*.tfstate*", "*.tfplan", "backend.tf"))
+    """A copy of what git tracks or would, without state; with the provider of an initialised folder, if given.
+
+    The monitoring module comes beside it.
+    """
+    unwanted = shutil.ignore_patterns(".terraform", "*.tfstate*", "*.tfplan", "backend.tf")
+    shutil.copytree(MODULE, folder, ignore=unwanted)
+    shutil.copytree(MONITORING, folder.parent / "monitoring", ignore=unwanted, dirs_exist_ok=True)
     if initialised:
         (folder / ".terraform").symlink_to(initialised / ".terraform")
     return folder
