@@ -217,6 +217,14 @@ def test_a_revision_that_gets_no_lock_in_time_is_repeated_until_it_does(upgrade,
     assert tables(database) == {"busy", "before"}
 
 
+def test_a_revision_gives_way_within_a_second_and_before_the_server_looks_for_a_deadlock(upgrade, revisions, database):
+    milliseconds = "SELECT name, setting::int AS ms FROM pg_settings WHERE name IN ('lock_timeout', 'deadlock_timeout')"
+    revisions.add(f'op.execute("CREATE TABLE shop.seen AS {milliseconds}")')
+    upgrade()
+    seen = dict(query(database, "SELECT name, ms FROM shop.seen"))
+    assert 0 < seen["lock_timeout"] < min(1000, seen["deadlock_timeout"])
+
+
 def test_repeating_does_not_go_beyond_a_relative_target(upgrade, revisions, database):
     revisions.add_table("busy")
     revisions.add_table("two")
