@@ -664,17 +664,23 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM shop.refuse_missing('credential of customer', change_password.customer_id::text);
     END IF;
+    -- Who may set a password is let in: failures of whoever guessed the old one lock nobody out any more.
+    INSERT INTO shop.login_attempts (email_digest, customer_id, succeeded)
+    SELECT sha256(convert_to(c.email_normalized, 'UTF8')), c.customer_id, true
+    FROM shop.customers AS c
+    WHERE c.customer_id = change_password.customer_id;
     -- A link that was sent before does not set yet another one.
     DELETE FROM shop.account_tokens AS t
     WHERE t.customer_id = change_password.customer_id AND t.purpose = 'password_reset' AND t.used_at IS NULL;
-    UPDATE shop.login_sessions AS s SET revoked_at = now()
+    -- A session can have been opened, and this call have waited for it, by a transaction that began after this one.
+    UPDATE shop.login_sessions AS s SET revoked_at = greatest(now(), s.created_at)
     WHERE s.customer_id = change_password.customer_id AND s.revoked_at IS NULL;
     GET DIAGNOSTICS ended = ROW_COUNT;
     RETURN ended;
 END
 $$;
 
-COMMENT ON FUNCTION api.change_password(customer_id uuid, password_hash text) IS 'Sets a new password hash, ends all sessions of the customer and withdraws open links to reset it; returns how many sessions ended. Locks: customer, credential, sessions. Errors: SH001, SH002, SH003, SH005.';
+COMMENT ON FUNCTION api.change_password(customer_id uuid, password_hash text) IS 'Sets a new password hash, ends all sessions and the lock-out of the customer and withdraws open links to reset it; returns how many sessions ended. Locks: customer, credential, sessions. Errors: SH001, SH002, SH003, SH005.';
 
 CREATE FUNCTION api.claim_outbox(batch integer DEFAULT 100, lease interval DEFAULT '00:00:30'::interval) RETURNS TABLE(outbox_event_id uuid, created_at timestamp with time zone, aggregate_type text, aggregate_id text, sequence bigint, event_type text, payload jsonb, attempts integer, lease_token uuid)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -720,7 +726,7 @@ CREATE FUNCTION api.close_session(token_digest bytea) RETURNS void
 BEGIN
     PERFORM shop.require_read_committed();
     PERFORM shop.require_digest(close_session.token_digest);
-    UPDATE shop.login_sessions AS s SET revoked_at = now()
+    UPDATE shop.login_sessions AS s SET revoked_at = greatest(now(), s.created_at)
     WHERE s.token_digest = close_session.token_digest AND s.revoked_at IS NULL;
 END
 $$;
@@ -807,6 +813,7 @@ BEGIN
                 DETAIL = (SELECT jsonb_build_object('cart_id', c.cart_id) FROM shop.carts AS c
                           WHERE c.customer_id = create_cart.customer_id AND c.status = 'open');
         END IF;
+        may_proceed := shop.require_own(existing.customer_id);
         -- A guest's cart that was taken over at log-in is still the one the retry means.
         IF existing.currency <> create_cart.currency
            OR existing.customer_id IS DISTINCT FROM coalesce(create_cart.customer_id, existing.customer_id) THEN
@@ -952,6 +959,7 @@ BEGIN
                 AND greatest(invoice.issued_at, note.issued_at) > now() - retention)
           AND (header.contact_email <> shop.erased_email(header.order_id)
                OR header.contact_phone IS NOT NULL OR header.tax_number IS NOT NULL
+               OR header.request_digest <> sha256('erased')
                OR EXISTS (
                    SELECT FROM shop.order_addresses AS place
                    WHERE place.order_id = header.order_id
@@ -971,7 +979,8 @@ BEGIN
         FOR NO KEY UPDATE OF header SKIP LOCKED
     ) AS locked;
 
-    UPDATE shop.orders SET contact_email = shop.erased_email(order_id), contact_phone = NULL, tax_number = NULL
+    UPDATE shop.orders
+    SET contact_email = shop.erased_email(order_id), contact_phone = NULL, tax_number = NULL, request_digest = sha256('erased')
     WHERE order_id = ANY (due);
     INSERT INTO shop.outbox_events (aggregate_type, aggregate_id, event_type, payload)
     SELECT 'order', key, 'order.erased', jsonb_build_object('order_id', key) FROM unnest(due) AS key;
@@ -1541,17 +1550,17 @@ BEGIN
     RETURN QUERY WITH gone AS (
         DELETE FROM shop.login_attempts WHERE login_attempt_id IN (
             SELECT login_attempt_id FROM shop.login_attempts WHERE attempted_at < now() - interval '90 days'
-            ORDER BY attempted_at LIMIT batch) RETURNING 1
+            ORDER BY attempted_at LIMIT batch FOR UPDATE SKIP LOCKED) RETURNING 1
     ) SELECT 'login_attempts', count(*) FROM gone;
     RETURN QUERY WITH gone AS (
         DELETE FROM shop.login_sessions WHERE login_session_id IN (
             SELECT login_session_id FROM shop.login_sessions WHERE expires_at < now() - interval '30 days'
-            ORDER BY expires_at LIMIT batch) RETURNING 1
+            ORDER BY expires_at LIMIT batch FOR UPDATE SKIP LOCKED) RETURNING 1
     ) SELECT 'login_sessions', count(*) FROM gone;
     RETURN QUERY WITH gone AS (
         DELETE FROM shop.account_tokens WHERE account_token_id IN (
             SELECT account_token_id FROM shop.account_tokens WHERE expires_at < now() - interval '30 days'
-            ORDER BY expires_at LIMIT batch) RETURNING 1
+            ORDER BY expires_at LIMIT batch FOR UPDATE SKIP LOCKED) RETURNING 1
     ) SELECT 'account_tokens', count(*) FROM gone;
     RETURN QUERY WITH gone AS (
         UPDATE shop.carts SET status = 'expired' WHERE cart_id IN (
@@ -1706,6 +1715,13 @@ BEGIN
     PERFORM shop.require_email(record_login_attempt.email);
     PERFORM shop.require(record_login_attempt.succeeded IS NOT NULL, 'succeeded', 'true or false');
     digest := sha256(convert_to(shop.normalized_email(record_login_attempt.email), 'UTF8'));
+    -- One after the other: of many that were verified at the same moment, those that come after the lock-out began do
+    -- not get in.
+    PERFORM pg_advisory_xact_lock(shop.login_gate(digest));
+    locked := shop.locked_until(digest);
+    IF record_login_attempt.succeeded AND locked > clock_timestamp() THEN
+        RETURN locked; -- The right password does not end a lock-out: whoever tries thousands at once would find it.
+    END IF;
     SELECT c.customer_id INTO known FROM shop.customers AS c
     WHERE c.email_normalized = shop.normalized_email(record_login_attempt.email) AND c.status = 'active';
     INSERT INTO shop.login_attempts (email_digest, customer_id, succeeded, ip_address)
@@ -1719,7 +1735,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION api.record_login_attempt(email text, succeeded boolean, ip_address inet) IS 'Records a log-in that succeeded or failed; returns until when the address is locked out, if it is. Locks: credential. Errors: SH001, SH002.';
+COMMENT ON FUNCTION api.record_login_attempt(email text, succeeded boolean, ip_address inet) IS 'Records a log-in that succeeded or failed; returns until when the address is locked out, if it is. Open a session only when it returns NULL: during a lock-out the right password is neither recorded nor let in, however many were tried at the same moment. Locks: the gate of the address, credential. Errors: SH001, SH002.';
 
 CREATE FUNCTION api.record_payment_event(provider text, provider_event_id text, payment_id uuid, kind text, amount_minor bigint, currency text, occurred_at timestamp with time zone, provider_reference text DEFAULT NULL::text, payload jsonb DEFAULT '{}'::jsonb, refund_id uuid DEFAULT NULL::uuid) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1745,7 +1761,8 @@ BEGIN
         'more than 0 where money moves');
     PERFORM shop.require(EXISTS (SELECT FROM shop.currencies WHERE code = record_payment_event.currency), 'currency',
         'an ISO 4217 code');
-    PERFORM shop.require(occurred_at IS NOT NULL, 'occurred_at', 'the provider''s moment');
+    PERFORM shop.require(occurred_at > timestamptz '1970-01-01 00:00:00+00' AND occurred_at < now() + interval '1 day',
+        'occurred_at', 'the provider''s moment, no more than a day ahead of this server''s');
     PERFORM shop.require(coalesce(btrim(provider_reference) <> '' AND char_length(provider_reference) <= 200, true),
         'provider_reference', 'NULL, or 1 to 200 characters');
     PERFORM shop.require(jsonb_typeof(payload) = 'object' AND pg_column_size(payload) <= 65536, 'payload',
@@ -1865,9 +1882,13 @@ BEGIN
     SELECT * INTO event FROM shop.outbox_events AS e
     WHERE e.outbox_event_id = release_outbox.outbox_event_id AND e.parked_at IS NOT NULL FOR NO KEY UPDATE;
     IF NOT FOUND THEN
-        -- A retry or a mistake; without the event's time no index helps, and there is no hurry.
+        -- A retry or a mistake. The primary key begins with the time, and so does the event's own key (UUIDv7): it was made
+        -- in the transaction that began at created_at.
         SELECT * INTO event FROM shop.outbox_events AS e
-        WHERE e.outbox_event_id = release_outbox.outbox_event_id FOR NO KEY UPDATE;
+        WHERE e.outbox_event_id = release_outbox.outbox_event_id
+          AND e.created_at BETWEEN uuid_extract_timestamp(release_outbox.outbox_event_id) - interval '1 day'
+                               AND uuid_extract_timestamp(release_outbox.outbox_event_id) + interval '1 hour'
+        FOR NO KEY UPDATE;
     END IF;
     IF event.outbox_event_id IS NULL THEN
         PERFORM shop.refuse_missing('outbox event', release_outbox.outbox_event_id::text);
@@ -2118,7 +2139,11 @@ BEGIN
     PERFORM shop.require(coalesce(max_price_minor >= coalesce(min_price_minor, 0), true), 'max_price_minor',
         'NULL, or no less than min_price_minor');
     PERFORM shop.require(page BETWEEN 1 AND 100, 'page', '1 to 100 products');
-    words := websearch_to_tsquery('english', nullif(btrim(query), ''));
+    BEGIN
+        words := websearch_to_tsquery('english', nullif(btrim(query), ''));
+    EXCEPTION WHEN internal_error THEN
+        words := plainto_tsquery('english', query); -- Dozens of minus signs are more than its stack holds.
+    END;
 
     -- Newest first by key, which is also the cursor: the next page begins after the last key of this one.
     RETURN QUERY
@@ -2361,7 +2386,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION api.ship(shipment_id uuid, order_id uuid, warehouse_id bigint, carrier text, tracking_number text, line_numbers smallint[], quantities integer[]) IS 'Ships units of a confirmed order from one warehouse: those named, or all that lie ready there. Returns the units; the order completes with its last one. Safe to repeat with the same key. Locks: order, stock. Errors: SH001 to SH005, SH306, SH307.';
+COMMENT ON FUNCTION api.ship(shipment_id uuid, order_id uuid, warehouse_id bigint, carrier text, tracking_number text, line_numbers smallint[], quantities integer[]) IS 'Ships units of a confirmed order from one warehouse: those named, or all that lie ready there. Returns the units; the order completes with its last one. Safe to repeat with the same key. Nothing leaves once the authorization behind the order was taken back (SH111). Locks: order, stock. Errors: SH001 to SH005, SH111, SH306, SH307.';
 
 CREATE FUNCTION api.shop_health() RETURNS TABLE(measure text, amount bigint, oldest timestamp with time zone)
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -2487,6 +2512,9 @@ BEGIN
     END IF;
     IF header.status NOT IN ('pending', 'confirmed') THEN
         PERFORM shop.refuse_order_status(header, 'paid');
+    ELSIF header.status = 'pending' AND header.expires_at <= now() AND header.authorized_minor = 0 THEN
+        -- The next run of expire_unpaid_orders takes its stock; nobody is charged for what is about to go.
+        PERFORM shop.refuse_order_status(header, 'paid: its time is over');
     END IF;
     owed := header.total_minor - header.cancelled_minor - header.intended_minor;
     IF owed <= 0 OR start_payment.amount_minor > owed THEN
@@ -2730,8 +2758,16 @@ BEGIN
     CROSS JOIN LATERAL (VALUES
         ('over_capture', totals.over_captured),
         ('over_refund', totals.over_refunded),
-        -- Several payments, each within its amount, can still be more than the order costs.
-        ('over_payment', greatest(o.captured_minor - o.total_minor, 0)),
+        -- Several payments, each within its amount, can still be more than the order costs; and so can one, when a part was
+        -- cancelled before its money came and nobody asked to give it back.
+        ('over_payment', greatest(
+            o.captured_minor - o.total_minor,
+            CASE WHEN o.status IN ('pending', 'confirmed', 'completed')
+            THEN o.captured_minor - (o.total_minor - o.cancelled_minor) - (
+                SELECT sum(greatest(p.refunded_minor, p.refund_requested_minor))::bigint FROM shop.payments AS p
+                WHERE p.order_id = o.order_id)
+            ELSE 0 END,
+            0)),
         -- The order was confirmed by money that is no longer promised.
         ('authorization_lost', CASE
             WHEN o.status IN ('confirmed', 'completed') AND totals.closed_at IS NOT NULL
@@ -3699,7 +3735,7 @@ BEGIN
         UPDATE shop.addresses
         SET recipient = 'erased', company = NULL, line1 = 'erased', line2 = NULL, city = 'erased', region = NULL,
             postal_code = NULL, phone = NULL, is_default_shipping = false, is_default_billing = false,
-            archived_at = coalesce(archived_at, now())
+            archived_at = coalesce(archived_at, greatest(now(), created_at))
         WHERE customer_id = who
           AND ((recipient, line1, city) <> ('erased', 'erased', 'erased')
                OR (company, line2, region, postal_code, phone) IS DISTINCT FROM (NULL, NULL, NULL, NULL, NULL)
@@ -4769,7 +4805,7 @@ COMMENT ON FUNCTION shop.keep_production() IS 'Trigger: a production database wi
 CREATE FUNCTION shop.kept_of_payload(message jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
-    RETURN (SELECT COALESCE(jsonb_object_agg(jsonb_each.key, jsonb_each.value), '{}'::jsonb) AS "coalesce" FROM jsonb_each(kept_of_payload.message) jsonb_each(key, value) WHERE ((jsonb_each.key = ANY (ARRAY['object'::text, 'network'::text, 'wallet'::text, 'funding'::text, 'outcome'::text, 'reason'::text, 'decline_code'::text, 'risk_level'::text, 'livemode'::text, 'api_version'::text, 'attempt'::text, 'fee_minor'::text, 'settles_on'::text])) AND CASE jsonb_typeof(jsonb_each.value) WHEN 'object'::text THEN false WHEN 'array'::text THEN false WHEN 'string'::text THEN ((jsonb_each.value #>> '{}'::text[]) ~ '^[A-Za-z0-9_.:-]{1,64}$'::text) ELSE true END));
+    RETURN (SELECT COALESCE(jsonb_object_agg(jsonb_each.key, jsonb_each.value), '{}'::jsonb) AS "coalesce" FROM jsonb_each(kept_of_payload.message) jsonb_each(key, value) WHERE ((jsonb_each.key = ANY (ARRAY['object'::text, 'network'::text, 'wallet'::text, 'funding'::text, 'outcome'::text, 'reason'::text, 'decline_code'::text, 'risk_level'::text, 'livemode'::text, 'api_version'::text, 'attempt'::text, 'fee_minor'::text, 'settles_on'::text])) AND CASE jsonb_typeof(jsonb_each.value) WHEN 'object'::text THEN false WHEN 'array'::text THEN false WHEN 'string'::text THEN ((jsonb_each.value #>> '{}'::text[]) ~ '^[A-Za-z0-9_.:-]{1,64}$'::text) WHEN 'number'::text THEN (char_length((jsonb_each.value #>> '{}'::text[])) <= 30) ELSE true END));
 
 COMMENT ON FUNCTION shop.kept_of_payload(message jsonb) IS 'What of a provider''s message is kept: codes, numbers and flags under listed keys; nothing that names a person.';
 
@@ -4866,6 +4902,13 @@ CREATE FUNCTION shop.locked_until(digest bytea) RETURNS timestamp with time zone
 $$;
 
 COMMENT ON FUNCTION shop.locked_until(digest bytea) IS 'Until when log-ins with an address are locked out; NULL: they are not.';
+
+CREATE FUNCTION shop.login_gate(digest bytea) RETURNS bigint
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    RETURN hashint8extended(((('x'::text || encode(SUBSTRING(digest FROM 1 FOR 8), 'hex'::text)))::bit(64))::bigint, (20260102)::bigint);
+
+COMMENT ON FUNCTION shop.login_gate(digest bytea) IS 'Key of the advisory lock under which log-ins with an address are counted.';
 
 CREATE FUNCTION shop.move_category_subtree() RETURNS trigger
     LANGUAGE plpgsql
@@ -5117,6 +5160,11 @@ BEGIN
     is_sound := shop.require_none(CASE
         WHEN NOT FOUND THEN ARRAY['country', 'an ISO 3166-1 alpha-2 code']
         WHEN priced.shipping_method_id IS NULL THEN ARRAY['shipping_method', 'the code of an active method']
+        -- Left out, it would cost nothing.
+        WHEN coalesce(btrim(price_cart.region), '') = '' AND EXISTS (
+            SELECT FROM shop.tax_rates AS r
+            WHERE r.country = price_cart.country AND r.region > '' AND r.valid_from <= now())
+            THEN ARRAY['region', format('the region within %s: taxes differ by it', price_cart.country)]
     END);
     -- Who is exempt pays the price without the tax that it contains, so the order's prices contain none.
     priced.prices_include_tax := price_contains_tax AND NOT priced.is_tax_exempt;
@@ -5258,6 +5306,14 @@ BEGIN
     priced.taxes := coalesce(priced.taxes, '{}');
     priced.total_minor := priced.subtotal_minor - priced.discount_minor + priced.shipping_minor
         + CASE WHEN priced.prices_include_tax THEN 0 ELSE priced.tax_minor END;
+    -- With taxes and delivery: no payment and no event may be for more.
+    IF priced.total_minor > 1000000000000 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH308',
+            MESSAGE = format('cart %s costs %s, and an order at most 1000000000000', cart.cart_id, priced.total_minor),
+            HINT = 'Order in several carts.',
+            DETAIL = jsonb_build_object('total_minor', priced.total_minor);
+    END IF;
     RETURN priced;
 END
 $$;
@@ -6023,7 +6079,8 @@ CREATE FUNCTION shop.tax_rates_at(country text, region text, at timestamp with t
     FROM (
         SELECT DISTINCT ON (r.tax_class, r.jurisdiction) r.tax_class, r.jurisdiction, r.rate
         FROM shop.tax_rates AS r
-        WHERE r.country = tax_rates_at.country AND r.region IN ('', coalesce(tax_rates_at.region, ''))
+        WHERE r.country = tax_rates_at.country
+          AND r.region IN ('', coalesce(btrim(tax_rates_at.region), ''), upper(coalesce(btrim(tax_rates_at.region), '')))
           AND r.valid_from <= tax_rates_at.at
         ORDER BY r.tax_class, r.jurisdiction, r.region DESC, r.valid_from DESC
     ) AS levied
@@ -8388,6 +8445,8 @@ CREATE TRIGGER addresses_are_of_a_customer BEFORE INSERT ON shop.addresses FOR E
 
 CREATE TRIGGER addresses_refuse_truncate BEFORE TRUNCATE ON shop.addresses FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
+CREATE TRIGGER addresses_stay_with_their_customer BEFORE UPDATE OF address_id, customer_id, created_at ON shop.addresses FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'an address stays in its customer''s book', 'Add it to the other customer''s book.');
+
 CREATE TRIGGER audit_log_is_append_only BEFORE UPDATE OR TRUNCATE ON shop.audit_log FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'the audit log is append-only', 'There is no way to change it.');
 
 CREATE TRIGGER audit_log_is_only_purged BEFORE DELETE ON shop.audit_log FOR EACH ROW WHEN (((current_setting('shop.purging'::text, true) IS DISTINCT FROM 'on'::text) OR (old.occurred_at > (now() - '1 year'::interval)))) EXECUTE FUNCTION shop.refuse('SH101', 'the audit log is append-only', 'Retention removes what is over a year old.');
@@ -8442,7 +8501,7 @@ CREATE TRIGGER coupon_redemptions_refuse_truncate BEFORE TRUNCATE ON shop.coupon
 
 CREATE TRIGGER coupon_redemptions_release_is_final BEFORE UPDATE OF released_at ON shop.coupon_redemptions FOR EACH ROW WHEN ((old.released_at IS NOT NULL)) EXECUTE FUNCTION shop.refuse('SH102', 'a released redemption stays released', 'Use the coupon on another order.');
 
-CREATE TRIGGER coupon_redemptions_start_unreleased BEFORE INSERT ON shop.coupon_redemptions FOR EACH ROW WHEN ((new.released_at IS NOT NULL)) EXECUTE FUNCTION shop.refuse('SH103', 'a redemption starts unreleased', 'Leave released_at out.');
+CREATE TRIGGER coupon_redemptions_start_unreleased BEFORE INSERT ON shop.coupon_redemptions FOR EACH ROW WHEN (((new.released_at IS NOT NULL) OR (new.redeemed_at IS DISTINCT FROM now()))) EXECUTE FUNCTION shop.refuse('SH103', 'a redemption starts now, unreleased', 'Leave redeemed_at and released_at out.');
 
 CREATE TRIGGER coupon_redemptions_uncount AFTER UPDATE OF released_at ON shop.coupon_redemptions FOR EACH ROW WHEN (((old.released_at IS NULL) AND (new.released_at IS NOT NULL))) EXECUTE FUNCTION shop.uncount_redemption();
 
@@ -8475,6 +8534,8 @@ CREATE TRIGGER currencies_refuse_truncate BEFORE TRUNCATE ON shop.currencies FOR
 CREATE TRIGGER customer_credentials_are_of_a_customer BEFORE INSERT ON shop.customer_credentials FOR EACH ROW EXECUTE FUNCTION shop.refuse_for_erased();
 
 CREATE TRIGGER customer_credentials_refuse_truncate BEFORE TRUNCATE ON shop.customer_credentials FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
+
+CREATE TRIGGER customer_credentials_stay_with_their_customer BEFORE UPDATE OF customer_id ON shop.customer_credentials FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'a password stays its customer''s', 'Give the other customer a password of their own.');
 
 CREATE TRIGGER customers_are_kept BEFORE DELETE ON shop.customers FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'customers are erased by pseudonymising, never deleted', 'Set status to erased and overwrite the personal columns.');
 
@@ -8612,15 +8673,15 @@ CREATE TRIGGER orders_are_placed_now BEFORE INSERT ON shop.orders FOR EACH ROW W
 
 CREATE CONSTRAINT TRIGGER orders_are_whole AFTER INSERT ON shop.orders DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION shop.require_whole_order();
 
-CREATE TRIGGER orders_audit AFTER UPDATE OF contact_email, contact_phone, tax_number ON shop.orders FOR EACH ROW EXECUTE FUNCTION shop.audit('names', 'order_id');
+CREATE TRIGGER orders_audit AFTER UPDATE OF contact_email, contact_phone, tax_number, request_digest ON shop.orders FOR EACH ROW EXECUTE FUNCTION shop.audit('names', 'order_id');
 
-CREATE TRIGGER orders_contact_is_only_erased BEFORE UPDATE OF contact_email, contact_phone, tax_number ON shop.orders FOR EACH ROW WHEN ((((new.contact_email <> old.contact_email) AND (new.contact_email <> (('erased-'::text || old.order_id) || '@erased.invalid'::text))) OR ((new.contact_phone IS DISTINCT FROM old.contact_phone) AND (new.contact_phone IS NOT NULL)) OR ((new.tax_number IS DISTINCT FROM old.tax_number) AND (new.tax_number IS NOT NULL)))) EXECUTE FUNCTION shop.refuse('SH102', 'the contact of an order does not change, it can only be erased', 'Erase with erased-<order_id>@erased.invalid and NULL.');
+CREATE TRIGGER orders_contact_is_only_erased BEFORE UPDATE OF contact_email, contact_phone, tax_number, request_digest ON shop.orders FOR EACH ROW WHEN ((((new.contact_email <> old.contact_email) AND (new.contact_email <> (('erased-'::text || old.order_id) || '@erased.invalid'::text))) OR ((new.contact_phone IS DISTINCT FROM old.contact_phone) AND (new.contact_phone IS NOT NULL)) OR ((new.tax_number IS DISTINCT FROM old.tax_number) AND (new.tax_number IS NOT NULL)) OR ((new.request_digest <> old.request_digest) AND (new.request_digest <> sha256('\x657261736564'::bytea))))) EXECUTE FUNCTION shop.refuse('SH102', 'the contact of an order does not change, it can only be erased', 'Erase with erased-<order_id>@erased.invalid, NULL, and sha256(''erased'') for the digest of the request.');
 
 CREATE TRIGGER orders_convert_their_cart AFTER INSERT ON shop.orders FOR EACH ROW EXECUTE FUNCTION shop.convert_cart();
 
 CREATE TRIGGER orders_counters_are_kept BEFORE UPDATE OF intended_minor, authorized_minor, captured_minor, refunded_minor, cancelled_minor, shipped_units, cancelled_units, returned_units ON shop.orders FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse_direct_write('Insert payment events, shipments, returns or cancellations.');
 
-CREATE TRIGGER orders_facts_are_immutable BEFORE UPDATE OF order_id, order_number, cart_id, request_digest, customer_id, currency, country, prices_include_tax, is_tax_exempt, shipping_method_id, shipping_method_name, line_count, unit_count, subtotal_minor, discount_minor, shipping_minor, shipping_tax_minor, shipping_tax_count, tax_minor, total_minor, placed_at, expires_at ON shop.orders FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'what was agreed in an order does not change', 'Cancel quantities, refund, or place another order.');
+CREATE TRIGGER orders_facts_are_immutable BEFORE UPDATE OF order_id, order_number, cart_id, customer_id, currency, country, prices_include_tax, is_tax_exempt, shipping_method_id, shipping_method_name, line_count, unit_count, subtotal_minor, discount_minor, shipping_minor, shipping_tax_minor, shipping_tax_count, tax_minor, total_minor, placed_at, expires_at ON shop.orders FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'what was agreed in an order does not change', 'Cancel quantities, refund, or place another order.');
 
 CREATE TRIGGER orders_move_legally BEFORE UPDATE OF status ON shop.orders FOR EACH ROW WHEN ((old.status <> new.status)) EXECUTE FUNCTION shop.check_order_transition();
 
@@ -8718,7 +8779,7 @@ CREATE TRIGGER refunds_settle_once BEFORE UPDATE OF state ON shop.refunds FOR EA
 
 CREATE TRIGGER refunds_settlement_is_final BEFORE UPDATE OF settled_at, provider_reference ON shop.refunds FOR EACH ROW WHEN ((((old.settled_at IS NOT NULL) AND (new.settled_at IS DISTINCT FROM old.settled_at)) OR ((old.provider_reference IS NOT NULL) AND (new.provider_reference IS DISTINCT FROM old.provider_reference)))) EXECUTE FUNCTION shop.refuse('SH102', 'settlement and reference of a refund are set once', 'Request another refund.');
 
-CREATE TRIGGER refunds_start_pending BEFORE INSERT ON shop.refunds FOR EACH ROW WHEN ((new.state <> 'pending'::shop.refund_state)) EXECUTE FUNCTION shop.refuse('SH103', 'a refund starts pending', 'Insert it, then update its state.');
+CREATE TRIGGER refunds_start_pending BEFORE INSERT ON shop.refunds FOR EACH ROW WHEN (((new.state <> 'pending'::shop.refund_state) OR (new.requested_at IS DISTINCT FROM now()))) EXECUTE FUNCTION shop.refuse('SH103', 'a refund starts now, pending', 'Leave requested_at out; update the state later.');
 
 CREATE TRIGGER refunds_uncount AFTER UPDATE OF state ON shop.refunds FOR EACH ROW WHEN (((old.state = 'pending'::shop.refund_state) AND (new.state = 'failed'::shop.refund_state))) EXECUTE FUNCTION shop.count_refund();
 
@@ -8752,7 +8813,7 @@ CREATE TRIGGER returns_reason_is_only_erased BEFORE UPDATE OF reason ON shop.ret
 
 CREATE TRIGGER returns_refuse_truncate BEFORE TRUNCATE ON shop.returns FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
-CREATE TRIGGER returns_start_at_rest BEFORE INSERT ON shop.returns FOR EACH ROW WHEN (((new.status <> 'requested'::shop.return_status) OR ((new.refundable_minor <> 0) OR (new.refund_requested_minor <> 0) OR (new.item_count <> 0) OR (new.received_count <> 0)))) EXECUTE FUNCTION shop.refuse('SH103', 'a return starts requested, with nothing received', 'Leave status, sums and counts out.');
+CREATE TRIGGER returns_start_at_rest BEFORE INSERT ON shop.returns FOR EACH ROW WHEN (((new.status <> 'requested'::shop.return_status) OR ((new.refundable_minor <> 0) OR (new.refund_requested_minor <> 0) OR (new.item_count <> 0) OR (new.received_count <> 0)) OR (new.requested_at IS DISTINCT FROM now()))) EXECUTE FUNCTION shop.refuse('SH103', 'a return starts requested now, with nothing received', 'Leave status, sums, counts and requested_at out.');
 
 CREATE TRIGGER returns_sums_are_kept BEFORE UPDATE OF refundable_minor, refund_requested_minor, item_count, received_count ON shop.returns FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse_direct_write('Record receipts in return_items, and insert refunds.');
 
@@ -9586,6 +9647,8 @@ REVOKE ALL ON FUNCTION shop.lock_order(wanted uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.locked_until(digest bytea) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION shop.login_gate(digest bytea) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION shop.move_category_subtree() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.normalized_email(email text) FROM PUBLIC;
@@ -9824,4 +9887,4 @@ ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON TYPES FROM PUBLIC;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC;
 
--- fingerprint: 061b1735f0a934b87b60203da9f8bb45e1cdf568cb7d4ce8c26d30893fc4e6f8
+-- fingerprint: 76474d1721530c28d6d804a507ac1243b34e9bfc1151ab323f662370999d3eae
