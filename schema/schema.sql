@@ -2516,7 +2516,10 @@ BEGIN
         -- The next run of expire_unpaid_orders takes its stock; nobody is charged for what is about to go.
         PERFORM shop.refuse_order_status(header, 'paid: its time is over');
     END IF;
-    owed := header.total_minor - header.cancelled_minor - header.intended_minor;
+    -- What a payment captured before it was closed is paid, though nothing more is intended by it.
+    owed := header.total_minor - header.cancelled_minor - header.intended_minor - (
+        SELECT coalesce(sum(p.captured_minor), 0)::bigint FROM shop.payments AS p
+        WHERE p.order_id = header.order_id AND p.closed_at IS NOT NULL);
     IF owed <= 0 OR start_payment.amount_minor > owed THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH501',
@@ -9887,4 +9890,4 @@ ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON TYPES FROM PUBLIC;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC;
 
--- fingerprint: 76474d1721530c28d6d804a507ac1243b34e9bfc1151ab323f662370999d3eae
+-- fingerprint: 7df0fceccc2e9cc82d70ff973d582133e83170f01c4c018de151d8dc43e04f07
