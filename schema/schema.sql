@@ -287,7 +287,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION api.ack_outbox(created_at timestamp with time zone, outbox_event_id uuid, lease_token uuid, error text) IS 'Tells how a delivery went: published, retry (after a pause that doubles), or parked after ten attempts; a parked event holds back its aggregate until somebody decides. Locks: the event. Errors: SH002, SH005, SH701.';
+COMMENT ON FUNCTION api.ack_outbox(created_at timestamp with time zone, outbox_event_id uuid, lease_token uuid, error text) IS 'Tells how a delivery went: published, retry (after a pause that doubles), or parked after ten attempts; a parked event holds back its aggregate until release_outbox() decides. Locks: the event. Errors: SH002, SH005, SH701.';
 
 CREATE FUNCTION api.add_address(address_id uuid, customer_id uuid, address api.address) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
@@ -486,7 +486,7 @@ COMMENT ON FUNCTION api.apply_coupon(cart_id uuid, code text) IS 'Puts a coupon 
 CREATE FUNCTION api.cancel_items(order_id uuid, cancellation_id uuid, line_numbers smallint[], quantities integer[], reason text) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
-    AS $$
+    AS $_$
 #variable_conflict use_column
 DECLARE
     header shop.orders;
@@ -499,7 +499,7 @@ BEGIN
     PERFORM shop.require(NOT EXISTS (SELECT FROM unnest(quantities) AS q WHERE q IS NULL OR q NOT BETWEEN 1 AND 999),
         'quantities', '1 to 999 units each');
     PERFORM shop.require((SELECT count(DISTINCT n) = count(*) FROM unnest(line_numbers) AS n), 'line_numbers', 'each line once');
-    PERFORM shop.require(btrim(reason) <> '' AND char_length(reason) <= 500, 'reason', '1 to 500 characters');
+    PERFORM shop.require(reason ~ '^[a-z][a-z0-9_]{1,49}$', 'reason', 'a code such as customer_request or out_of_stock');
     header := shop.lock_order(cancel_items.order_id);
     IF EXISTS (
         SELECT FROM shop.order_item_cancellations AS c
@@ -544,20 +544,20 @@ BEGIN
     WHERE o.order_id = header.order_id AND o.status = 'confirmed' AND o.shipped_units + o.cancelled_units = o.unit_count;
     RETURN (SELECT o.cancelled_minor FROM shop.orders AS o WHERE o.order_id = header.order_id);
 END
-$$;
+$_$;
 
 COMMENT ON FUNCTION api.cancel_items(order_id uuid, cancellation_id uuid, line_numbers smallint[], quantities integer[], reason text) IS 'Cancels units of lines that were not shipped; returns the value cancelled so far, in the order''s minor unit. Safe to repeat with the same key. Locks: order, stock. Errors: SH001 to SH005, SH306, SH307.';
 
 CREATE FUNCTION api.cancel_order(order_id uuid, reason text) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
-    AS $$
+    AS $_$
 #variable_conflict use_column
 DECLARE
     header shop.orders;
 BEGIN
     PERFORM shop.require_read_committed();
-    PERFORM shop.require(btrim(reason) <> '' AND char_length(reason) <= 500, 'reason', '1 to 500 characters');
+    PERFORM shop.require(reason ~ '^[a-z][a-z0-9_]{1,49}$', 'reason', 'a code such as customer_request or out_of_stock');
     header := shop.lock_order(cancel_order.order_id);
     IF header.status = 'cancelled' THEN
         RETURN header.status; -- A retry.
@@ -568,9 +568,9 @@ BEGIN
     PERFORM shop.end_order(header, 'cancelled', cancel_order.reason);
     RETURN 'cancelled';
 END
-$$;
+$_$;
 
-COMMENT ON FUNCTION api.cancel_order(order_id uuid, reason text) IS 'Cancels an order of which nothing was shipped: frees its stock and its coupon. Money that was captured is refunded by request_refund. Safe to repeat. Locks: order, coupon, stock. Errors: SH001, SH002, SH003, SH005, SH306.';
+COMMENT ON FUNCTION api.cancel_order(order_id uuid, reason text) IS 'Cancels an order of which nothing was shipped: frees its stock and its coupon. The reason is a code, no words. Money that was captured is refunded by request_refund. Safe to repeat. Locks: order, coupon, stock. Errors: SH001, SH002, SH003, SH005, SH306.';
 
 CREATE FUNCTION api.category_tree(top_id bigint DEFAULT NULL::bigint) RETURNS TABLE(category_id bigint, parent_id bigint, depth integer, slug text, name text, "position" integer)
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -894,6 +894,9 @@ BEGIN
                           OR (place.company, place.line2, place.postal_code, place.phone)
                               IS DISTINCT FROM (NULL, NULL, NULL, NULL)))
                OR EXISTS (
+                   SELECT FROM shop.returns AS sent_back
+                   WHERE sent_back.order_id = header.order_id AND sent_back.reason <> 'erased')
+               OR EXISTS (
                    SELECT FROM shop.invoices AS invoice
                    WHERE invoice.order_id = header.order_id
                      AND ((invoice.buyer_name, invoice.buyer_address) <> ('erased', 'erased')
@@ -914,6 +917,9 @@ BEGIN
             phone = NULL
         WHERE order_id = ANY (due) RETURNING 1
     ) SELECT 'order_addresses', count(*) FROM gone;
+    RETURN QUERY WITH gone AS (
+        UPDATE shop.returns SET reason = 'erased' WHERE order_id = ANY (due) AND reason <> 'erased' RETURNING 1
+    ) SELECT 'returns', count(*) FROM gone;
     RETURN QUERY WITH gone AS (
         UPDATE shop.invoices SET buyer_name = 'erased', buyer_address = 'erased', buyer_tax_number = NULL
         WHERE order_id = ANY (due) RETURNING 1
@@ -993,6 +999,70 @@ END
 $$;
 
 COMMENT ON FUNCTION api.fail_refund(refund_id uuid) IS 'Records that the provider refused a refund; its amount may be requested again, with another key. Returns the state: one that succeeded stays so. Safe to repeat. Locks: order, payment. Errors: SH002, SH003, SH005.';
+
+CREATE FUNCTION api.issue_credit_note(order_id uuid, refund_id uuid DEFAULT NULL::uuid) RETURNS TABLE(series text, number bigint, issued_at timestamp with time zone, amount_minor bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    header shop.orders;
+    bill shop.invoices;
+    refund shop.refunds;
+    amount bigint;
+    given bigint;
+    given_tax bigint;
+    year_series text := 'CN-' || to_char(now() AT TIME ZONE 'UTC', 'YYYY');
+BEGIN
+    PERFORM shop.require_read_committed();
+    header := shop.lock_order(issue_credit_note.order_id);
+    SELECT * INTO bill FROM shop.invoices AS i WHERE i.order_id = header.order_id;
+    IF issue_credit_note.refund_id IS NOT NULL THEN
+        SELECT * INTO refund FROM shop.refunds AS r
+        WHERE r.refund_id = issue_credit_note.refund_id AND r.order_id = header.order_id;
+        IF NOT FOUND THEN
+            PERFORM shop.refuse_missing('refund of that order', issue_credit_note.refund_id::text);
+        END IF;
+    ELSIF header.status <> 'cancelled' THEN
+        PERFORM shop.refuse_order_status(header, 'credited without a refund');
+    END IF;
+    IF bill.invoice_id IS NULL OR refund.state <> 'succeeded' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH504',
+            MESSAGE = CASE WHEN bill.invoice_id IS NULL THEN format('order %s has no invoice', header.order_number)
+                      ELSE format('refund %s is %s', refund.refund_id, refund.state) END,
+            HINT = 'A credit note corrects an invoice, once the money went back or the order was cancelled.';
+    END IF;
+
+    amount := coalesce(refund.amount_minor, bill.total_minor - bill.credited_minor);
+    IF amount > 0 AND NOT EXISTS (
+        SELECT FROM shop.credit_notes AS n WHERE n.order_id = header.order_id AND n.refund_id = refund.refund_id
+    ) THEN
+        IF amount > bill.total_minor - bill.credited_minor THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'SH505',
+                MESSAGE = format('%s is left of invoice %s-%s', bill.total_minor - bill.credited_minor, bill.series, bill.number),
+                HINT = 'More was given back than was billed and not yet credited; that needs no credit note.',
+                DETAIL = jsonb_build_object('creditable_minor', bill.total_minor - bill.credited_minor);
+        END IF;
+        INSERT INTO shop.document_series (series) VALUES (year_series) ON CONFLICT DO NOTHING;
+        INSERT INTO shop.credit_notes (series, invoice_id, refund_id, order_id, currency, amount_minor, reason)
+        VALUES (year_series, bill.invoice_id, refund.refund_id, header.order_id, header.currency, amount,
+                CASE WHEN refund.refund_id IS NULL THEN 'Cancellation' WHEN refund.return_id IS NULL THEN 'Refund'
+                     ELSE 'Return' END);
+        -- Cancellations and returns stand in the books already; what is given on top of them does not.
+        given := CASE WHEN refund.refund_id IS NULL THEN 0 ELSE least(amount, shop.given_back_beyond_owed(header)) END;
+        given_tax := CASE WHEN given > 0 THEN div(header.tax_minor::numeric * given, header.total_minor) ELSE 0 END;
+        PERFORM shop.post_journal('correction', header.order_id, NULL, header.currency,
+            format('Credit for order %s', header.order_number),
+            ARRAY['revenue', 'tax_payable', 'receivable'], ARRAY[given - given_tax, given_tax, -given]);
+    END IF;
+    RETURN QUERY SELECT n.series, n.number, n.issued_at, n.amount_minor FROM shop.credit_notes AS n
+    WHERE n.order_id = header.order_id AND n.refund_id IS NOT DISTINCT FROM refund.refund_id;
+END
+$$;
+
+COMMENT ON FUNCTION api.issue_credit_note(order_id uuid, refund_id uuid) IS 'Issues the credit note of a refund that succeeded, or, without a refund, of what is left of the invoice of a cancelled order; the next number of the year''s series, or the note there is. What is given beyond cancellations and returns is taken off the revenue. Safe to repeat. Locks: order, series. Errors: SH002, SH003, SH005, SH306, SH504, SH505.';
 
 CREATE FUNCTION api.issue_invoice(order_id uuid) RETURNS TABLE(series text, number bigint, issued_at timestamp with time zone, total_minor bigint)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1219,6 +1289,27 @@ END
 $$;
 
 COMMENT ON FUNCTION api.order_history(customer_id uuid, before_placed_at timestamp with time zone, before_order_id uuid, page integer) IS 'A customer''s orders, newest first, a page at a time: give placed_at and order_id of the last row for the next page. Errors: SH001, SH003.';
+
+CREATE FUNCTION api.parked_events(page integer DEFAULT 100) RETURNS TABLE(outbox_event_id uuid, event_type text, aggregate_type text, aggregate_id text, sequence bigint, parked_at timestamp with time zone, attempts integer, last_error text, held_back bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM shop.require(page BETWEEN 1 AND 1000, 'page', '1 to 1000 events');
+    RETURN QUERY
+    SELECT e.outbox_event_id, e.event_type, e.aggregate_type, e.aggregate_id, e.sequence, e.parked_at, e.attempts, e.last_error,
+           (SELECT count(*) FROM shop.outbox_events AS later
+            WHERE later.aggregate_type = e.aggregate_type AND later.aggregate_id = e.aggregate_id
+              AND later.sequence > e.sequence)
+    FROM shop.outbox_events AS e
+    WHERE e.parked_at IS NOT NULL
+    ORDER BY e.parked_at, e.outbox_event_id
+    LIMIT page;
+END
+$$;
+
+COMMENT ON FUNCTION api.parked_events(page integer) IS 'Events that were set aside after ten attempts, longest first, with what the last delivery said and how many later events wait behind each. Decide by release_outbox(). Errors: SH001.';
 
 CREATE FUNCTION api.place_order(order_id uuid, cart_id uuid, contact_email text, contact_phone text, shipping api.address, billing api.address, shipping_method text, expected_total_minor bigint) RETURNS TABLE(order_number bigint, total_minor bigint, currency text, status text, expires_at timestamp with time zone)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1553,8 +1644,8 @@ BEGIN
     PERFORM shop.require(occurred_at IS NOT NULL, 'occurred_at', 'the provider''s moment');
     PERFORM shop.require(coalesce(btrim(provider_reference) <> '' AND char_length(provider_reference) <= 200, true),
         'provider_reference', 'NULL, or 1 to 200 characters');
-    PERFORM shop.require(jsonb_typeof(payload) = 'object' AND pg_column_size(payload) <= 8192, 'payload',
-        'an object of at most 8 kB');
+    PERFORM shop.require(jsonb_typeof(payload) = 'object' AND pg_column_size(payload) <= 65536, 'payload',
+        'an object of at most 64 kB');
 
     -- By our key, else by the provider's.
     SELECT * INTO known FROM shop.payments AS p
@@ -1578,7 +1669,8 @@ BEGIN
         (provider, provider_event_id, payment_id, kind, amount_minor, currency, payload, occurred_at)
     VALUES
         (record_payment_event.provider, record_payment_event.provider_event_id, known.payment_id,
-         record_payment_event.kind::shop.payment_event_kind, amount, record_payment_event.currency, payload, occurred_at)
+         record_payment_event.kind::shop.payment_event_kind, amount, record_payment_event.currency,
+         shop.kept_of_payload(payload), occurred_at)
     ON CONFLICT (provider, provider_event_id) DO NOTHING
     RETURNING payment_event_id INTO event_id;
     IF event_id IS NULL THEN
@@ -1608,7 +1700,7 @@ BEGIN
 END
 $_$;
 
-COMMENT ON FUNCTION api.record_payment_event(provider text, provider_event_id text, payment_id uuid, kind text, amount_minor bigint, currency text, occurred_at timestamp with time zone, provider_reference text, payload jsonb, refund_id uuid) IS 'Records what a payment provider says: applied, duplicate (the event was recorded before), or exception (it is stored, and listed in payment_exceptions for somebody to decide). Events may come twice, late, or in any order. Confirms the order once it is covered. Locks: order, payment. Errors: SH001, SH002.';
+COMMENT ON FUNCTION api.record_payment_event(provider text, provider_event_id text, payment_id uuid, kind text, amount_minor bigint, currency text, occurred_at timestamp with time zone, provider_reference text, payload jsonb, refund_id uuid) IS 'Records what a payment provider says: applied, duplicate (the event was recorded before), or exception (it is stored, and listed in payment_exceptions for somebody to decide). Events may come twice, late, or in any order. Confirms the order once it is covered. Of the payload only codes under listed keys are kept, so the provider''s whole message may be given. Locks: order, payment. Errors: SH001, SH002.';
 
 CREATE FUNCTION api.register_customer(customer_id uuid, email text, full_name text, password_hash text, phone text DEFAULT NULL::text) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1652,6 +1744,49 @@ END
 $$;
 
 COMMENT ON FUNCTION api.register_customer(customer_id uuid, email text, full_name text, password_hash text, phone text) IS 'Opens an account; addresses are compared without case. Safe to repeat with the same key. Locks: none that wait but for another registration of the same address. Errors: SH001, SH002, SH004, SH601.';
+
+CREATE FUNCTION api.release_outbox(outbox_event_id uuid, decision text, reason text) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+    event shop.outbox_events;
+    decided text := format('%s by %s: %s', decision, shop.actor(), reason);
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require(decision IN ('requeue', 'skip'), 'decision', 'requeue or skip');
+    PERFORM shop.require(btrim(reason) <> '' AND char_length(reason) <= 500, 'reason', '1 to 500 characters');
+    PERFORM shop.require_actor();
+    SELECT * INTO event FROM shop.outbox_events AS e
+    WHERE e.outbox_event_id = release_outbox.outbox_event_id AND e.parked_at IS NOT NULL FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        -- A retry or a mistake; without the event's time no index helps, and there is no hurry.
+        SELECT * INTO event FROM shop.outbox_events AS e
+        WHERE e.outbox_event_id = release_outbox.outbox_event_id FOR NO KEY UPDATE;
+    END IF;
+    IF event.outbox_event_id IS NULL THEN
+        PERFORM shop.refuse_missing('outbox event', release_outbox.outbox_event_id::text);
+    END IF;
+    IF event.parked_at IS NULL AND event.last_error IS DISTINCT FROM decided THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH702',
+            MESSAGE = format('event %s is not parked', event.outbox_event_id),
+            HINT = 'parked_events() lists those that are.',
+            DETAIL = jsonb_build_object('published_at', event.published_at, 'attempts', event.attempts);
+    END IF;
+    IF event.parked_at IS NOT NULL THEN
+        UPDATE shop.outbox_events AS e
+        SET parked_at = NULL, last_error = decided,
+            attempts = CASE decision WHEN 'requeue' THEN 0 ELSE e.attempts END,
+            published_at = CASE decision WHEN 'skip' THEN now() END
+        WHERE e.created_at = event.created_at AND e.outbox_event_id = event.outbox_event_id;
+    END IF;
+    RETURN CASE decision WHEN 'skip' THEN 'skipped' ELSE 'requeued' END;
+END
+$$;
+
+COMMENT ON FUNCTION api.release_outbox(outbox_event_id uuid, decision text, reason text) IS 'Decides about a parked event: requeue (it is offered again, with ten new attempts) or skip (it counts as delivered, and the next of its aggregate is offered). Audited with who and why. Safe to repeat. Locks: the event. Errors: SH001, SH002, SH005, SH109, SH702.';
 
 CREATE FUNCTION api.remove_coupon(cart_id uuid) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1809,12 +1944,12 @@ CREATE FUNCTION api.resolve_payment_exception(payment_exception_id bigint, resol
     AS $$
 #variable_conflict use_column
 DECLARE
-    who text := nullif(current_setting('shop.actor', true), '');
+    who text;
     found shop.payment_exceptions;
 BEGIN
     PERFORM shop.require_read_committed();
     PERFORM shop.require(btrim(resolution) <> '' AND char_length(resolution) <= 1000, 'resolution', '1 to 1000 characters');
-    PERFORM shop.require(char_length(btrim(who)) BETWEEN 1 AND 200, 'shop.actor', 'set to who decides, such as staff:42');
+    who := shop.require_actor();
     SELECT * INTO found FROM shop.payment_exceptions AS e
     WHERE e.payment_exception_id = resolve_payment_exception.payment_exception_id FOR NO KEY UPDATE;
     IF found.payment_exception_id IS NULL THEN
@@ -1836,7 +1971,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION api.resolve_payment_exception(payment_exception_id bigint, resolution text) IS 'Records what was decided about money that broke a rule, and by whom (shop.actor). Safe to repeat. Locks: the exception. Errors: SH001, SH002, SH005, SH503.';
+COMMENT ON FUNCTION api.resolve_payment_exception(payment_exception_id bigint, resolution text) IS 'Records what was decided about money that broke a rule, and by whom (shop.actor). Safe to repeat. Locks: the exception. Errors: SH001, SH002, SH005, SH109, SH503.';
 
 CREATE FUNCTION api.resume_session(token_digest bytea) RETURNS TABLE(login_session_id uuid, customer_id uuid, expires_at timestamp with time zone)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2299,13 +2434,32 @@ CREATE FUNCTION shop.act_as_customer(wanted uuid) RETURNS void
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
 BEGIN
-    IF nullif(current_setting('shop.actor', true), '') IS NULL THEN
+    IF shop.actor() IS NULL THEN
         PERFORM set_config('shop.actor', 'customer:' || wanted, true);
     END IF;
 END
 $$;
 
 COMMENT ON FUNCTION shop.act_as_customer(wanted uuid) IS 'Names the customer as actor of this transaction, unless one is named.';
+
+CREATE FUNCTION shop.actor() RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+DECLARE
+    who text := nullif(btrim(current_setting('shop.actor', true)), '');
+BEGIN
+    IF char_length(who) > 200 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH109',
+            MESSAGE = format('shop.actor has %s characters', char_length(who)),
+            HINT = 'Name who acts in 200 characters at most: SET LOCAL shop.actor = ''staff:42''.';
+    END IF;
+    RETURN who;
+END
+$$;
+
+COMMENT ON FUNCTION shop.actor() IS 'Who acts, from the setting shop.actor; NULL where nobody said. Refuses over 200 characters.';
 
 CREATE FUNCTION shop.allocate_order(placed_order_id uuid, lines shop.priced_line[]) RETURNS void
     LANGUAGE plpgsql
@@ -2449,7 +2603,7 @@ CREATE FUNCTION shop.audit() RETURNS trigger
     SET "TimeZone" TO 'UTC'
     AS $$
 DECLARE
-    who text := nullif(current_setting('shop.actor', true), '');
+    who text := shop.actor();
     old_row jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) ELSE '{}' END;
     new_row jsonb := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) ELSE '{}' END;
     changes jsonb;
@@ -3374,6 +3528,25 @@ CREATE FUNCTION shop.fold_payment_events(wanted_payment_id uuid, OUT authorized 
 $$;
 
 COMMENT ON FUNCTION shop.fold_payment_events(wanted_payment_id uuid, OUT authorized bigint, OUT captured bigint, OUT refunded bigint, OUT over_captured bigint, OUT over_refunded bigint, OUT closed_at timestamp with time zone) IS 'Totals of a payment by the set of its events.';
+
+CREATE FUNCTION shop.given_back_beyond_owed(header shop.orders) RETURNS bigint
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+    SELECT greatest(
+        (SELECT coalesce(sum(amount_minor), 0) FROM shop.refunds
+         WHERE order_id = header.order_id AND state = 'succeeded')
+        - greatest(header.captured_minor - (header.total_minor - header.cancelled_minor), 0)
+        - (SELECT coalesce(sum(refundable_minor), 0) FROM shop.returns WHERE order_id = header.order_id)
+        - (SELECT coalesce(sum(line.amount_minor), 0)
+           FROM shop.journals AS entry
+           JOIN shop.journal_lines AS line USING (journal_id)
+           WHERE entry.order_id = header.order_id AND entry.kind = 'correction'
+             AND line.account IN ('revenue', 'tax_payable')),
+        0)::bigint
+$$;
+
+COMMENT ON FUNCTION shop.given_back_beyond_owed(header shop.orders) IS 'What was refunded of an order beyond cancellations and returns, and is not corrected in the books yet.';
 
 CREATE FUNCTION shop.insert_allocations(placed_order_id uuid, lines shop.priced_line[], unwaited bigint[]) RETURNS jsonb
     LANGUAGE plpgsql
@@ -4331,6 +4504,13 @@ $$;
 
 COMMENT ON FUNCTION shop.keep_production() IS 'Trigger: a production database with orders is never declared something else.';
 
+CREATE FUNCTION shop.kept_of_payload(message jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    RETURN (SELECT COALESCE(jsonb_object_agg(jsonb_each.key, jsonb_each.value), '{}'::jsonb) AS "coalesce" FROM jsonb_each(kept_of_payload.message) jsonb_each(key, value) WHERE ((jsonb_each.key = ANY (ARRAY['object'::text, 'network'::text, 'wallet'::text, 'funding'::text, 'outcome'::text, 'reason'::text, 'decline_code'::text, 'risk_level'::text, 'livemode'::text, 'api_version'::text, 'attempt'::text, 'fee_minor'::text, 'settles_on'::text])) AND CASE jsonb_typeof(jsonb_each.value) WHEN 'object'::text THEN false WHEN 'array'::text THEN false WHEN 'string'::text THEN ((jsonb_each.value #>> '{}'::text[]) ~ '^[A-Za-z0-9_.:-]{1,64}$'::text) ELSE true END));
+
+COMMENT ON FUNCTION shop.kept_of_payload(message jsonb) IS 'What of a provider''s message is kept: codes, numbers and flags under listed keys; nothing that names a person.';
+
 CREATE TABLE shop.carts (
     cart_id uuid DEFAULT uuidv7() NOT NULL,
     customer_id uuid,
@@ -5069,21 +5249,24 @@ $$;
 
 COMMENT ON FUNCTION shop.require(holds boolean, argument text, rule text) IS 'Refuses a bad argument, by name and rule (SH001).';
 
-CREATE FUNCTION shop.require_actor() RETURNS void
+CREATE FUNCTION shop.require_actor() RETURNS text
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
+DECLARE
+    who text := shop.actor();
 BEGIN
-    IF nullif(current_setting('shop.actor', true), '') IS NULL THEN
+    IF who IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH109',
             MESSAGE = 'nobody said who acts',
             HINT = 'Say who acts first: SET LOCAL shop.actor = ''staff:42''.';
     END IF;
+    RETURN who;
 END
 $$;
 
-COMMENT ON FUNCTION shop.require_actor() IS 'Refuses what is audited while nobody is named as actor (SH109).';
+COMMENT ON FUNCTION shop.require_actor() IS 'Who acts; refuses what is audited while nobody is named (SH109).';
 
 CREATE FUNCTION shop.require_address(argument text, address api.address) RETURNS void
     LANGUAGE plpgsql
@@ -5609,7 +5792,7 @@ BEGIN
            END,
            CASE TG_OP WHEN 'UPDATE' THEN OLD.status END,
            NEW.status,
-           nullif(current_setting('shop.actor', true), '');
+           shop.actor();
     RETURN NULL;
 END
 $$;
@@ -5982,7 +6165,7 @@ COMMENT ON COLUMN shop.credit_notes.currency IS 'Currency of the invoice, tied t
 
 COMMENT ON COLUMN shop.credit_notes.amount_minor IS 'Amount credited with tax, in the minor unit.';
 
-COMMENT ON COLUMN shop.credit_notes.reason IS 'Why.';
+COMMENT ON COLUMN shop.credit_notes.reason IS 'Why; no personal data belongs here.';
 
 COMMENT ON COLUMN shop.credit_notes.issued_at IS 'Date of the credit note.';
 
@@ -6419,7 +6602,7 @@ CREATE TABLE shop.order_item_cancellations (
     cancelled_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT ck_order_item_cancellations_cancellation_id_is_uuidv7 CHECK ((uuid_extract_version(cancellation_id) = 7)),
     CONSTRAINT ck_order_item_cancellations_quantity_positive CHECK ((quantity > 0)),
-    CONSTRAINT ck_order_item_cancellations_reason_length CHECK ((((char_length(reason) >= 1) AND (char_length(reason) <= 500)) AND (btrim(reason) <> ''::text)))
+    CONSTRAINT ck_order_item_cancellations_reason_format CHECK ((reason ~ '^[a-z][a-z0-9_]{1,49}$'::text))
 );
 
 COMMENT ON TABLE shop.order_item_cancellations IS 'Cancelled units, line by line. Their stock must have been released before.';
@@ -6432,7 +6615,7 @@ COMMENT ON COLUMN shop.order_item_cancellations.cancellation_id IS 'Key of the r
 
 COMMENT ON COLUMN shop.order_item_cancellations.quantity IS 'Units cancelled.';
 
-COMMENT ON COLUMN shop.order_item_cancellations.reason IS 'Why, such as customer_request, payment_expired or out_of_stock.';
+COMMENT ON COLUMN shop.order_item_cancellations.reason IS 'A code for why: customer_request, payment_expired, out_of_stock, …';
 
 COMMENT ON COLUMN shop.order_item_cancellations.cancelled_at IS 'When.';
 
@@ -6700,7 +6883,9 @@ CREATE TABLE shop.payment_events (
     CONSTRAINT ck_payment_events_amount_minor_not_negative CHECK ((amount_minor >= 0)),
     CONSTRAINT ck_payment_events_money_moves_an_amount CHECK (((amount_minor > 0) OR (kind <> ALL (ARRAY['authorized'::shop.payment_event_kind, 'captured'::shop.payment_event_kind, 'refunded'::shop.payment_event_kind])))),
     CONSTRAINT ck_payment_events_payload_is_object CHECK ((jsonb_typeof(payload) = 'object'::text)),
+    CONSTRAINT ck_payment_events_payload_keys CHECK (((payload - ARRAY['object'::text, 'network'::text, 'wallet'::text, 'funding'::text, 'outcome'::text, 'reason'::text, 'decline_code'::text, 'risk_level'::text, 'livemode'::text, 'api_version'::text, 'attempt'::text, 'fee_minor'::text, 'settles_on'::text]) = '{}'::jsonb)),
     CONSTRAINT ck_payment_events_payload_limit CHECK ((pg_column_size(payload) <= 8192)),
+    CONSTRAINT ck_payment_events_payload_values_are_codes CHECK ((NOT jsonb_path_exists(payload, 'strict $.*?((@.type() == "object" || @.type() == "array") || @.type() == "string" && !(@ like_regex "^[A-Za-z0-9_.:-]{1,64}$"))'::jsonpath))),
     CONSTRAINT ck_payment_events_provider_event_id_length CHECK ((((char_length(provider_event_id) >= 1) AND (char_length(provider_event_id) <= 200)) AND (btrim(provider_event_id) <> ''::text))),
     CONSTRAINT ck_payment_events_provider_format CHECK ((provider ~ '^[a-z][a-z0-9_]{1,29}$'::text))
 );
@@ -6721,7 +6906,7 @@ COMMENT ON COLUMN shop.payment_events.amount_minor IS 'Amount it is about, in th
 
 COMMENT ON COLUMN shop.payment_events.currency IS 'Currency it is in, as the provider says.';
 
-COMMENT ON COLUMN shop.payment_events.payload IS 'Fields kept from the provider''s message; a short list without personal data.';
+COMMENT ON COLUMN shop.payment_events.payload IS 'What of the provider''s message is kept: codes under listed keys, which hold no personal data.';
 
 COMMENT ON COLUMN shop.payment_events.occurred_at IS 'When it happened, as the provider says.';
 
@@ -6772,7 +6957,7 @@ COMMENT ON COLUMN shop.payment_exceptions.raised_at IS 'When.';
 
 COMMENT ON COLUMN shop.payment_exceptions.resolved_at IS 'When it was settled; NULL while open.';
 
-COMMENT ON COLUMN shop.payment_exceptions.resolution IS 'What was done.';
+COMMENT ON COLUMN shop.payment_exceptions.resolution IS 'What was done; no personal data belongs here.';
 
 COMMENT ON COLUMN shop.payment_exceptions.resolved_by IS 'Who settled it.';
 
@@ -7085,7 +7270,7 @@ COMMENT ON COLUMN shop.refunds.return_id IS 'The return it settles; NULL where g
 
 COMMENT ON COLUMN shop.refunds.amount_minor IS 'What is given back, in the minor unit.';
 
-COMMENT ON COLUMN shop.refunds.reason IS 'Why.';
+COMMENT ON COLUMN shop.refunds.reason IS 'Why, in the words of staff; no personal data belongs here.';
 
 COMMENT ON COLUMN shop.refunds.state IS 'pending, succeeded or failed.';
 
@@ -7161,7 +7346,7 @@ COMMENT ON COLUMN shop.returns.order_id IS 'The order.';
 
 COMMENT ON COLUMN shop.returns.status IS 'requested, received or cancelled.';
 
-COMMENT ON COLUMN shop.returns.reason IS 'What the customer said.';
+COMMENT ON COLUMN shop.returns.reason IS 'What the customer said; erased with the order''s addresses.';
 
 COMMENT ON COLUMN shop.returns.refundable_minor IS 'Value of the units received, in the order''s minor unit. Kept by trigger.';
 
@@ -7205,12 +7390,12 @@ CREATE TABLE shop.shipments (
     warehouse_id bigint NOT NULL,
     carrier text NOT NULL,
     tracking_number text,
-    line_count smallint NOT NULL,
+    line_count integer NOT NULL,
     shipped_at timestamp with time zone DEFAULT now() NOT NULL,
     delivered_at timestamp with time zone,
     CONSTRAINT ck_shipments_carrier_length CHECK ((((char_length(carrier) >= 1) AND (char_length(carrier) <= 100)) AND (btrim(carrier) <> ''::text))),
     CONSTRAINT ck_shipments_delivered_after_shipped CHECK ((delivered_at >= shipped_at)),
-    CONSTRAINT ck_shipments_line_count_range CHECK (((line_count >= 1) AND (line_count <= 200))),
+    CONSTRAINT ck_shipments_line_count_range CHECK (((line_count >= 1) AND (line_count <= 51200))),
     CONSTRAINT ck_shipments_shipment_id_is_uuidv7 CHECK ((uuid_extract_version(shipment_id) = 7)),
     CONSTRAINT ck_shipments_tracking_number_length CHECK ((((char_length(tracking_number) >= 1) AND (char_length(tracking_number) <= 100)) AND (btrim(tracking_number) <> ''::text)))
 );
@@ -7225,9 +7410,9 @@ COMMENT ON COLUMN shop.shipments.warehouse_id IS 'Where it left from.';
 
 COMMENT ON COLUMN shop.shipments.carrier IS 'Who carries it.';
 
-COMMENT ON COLUMN shop.shipments.tracking_number IS 'The carrier''s number, if any.';
+COMMENT ON COLUMN shop.shipments.tracking_number IS 'The carrier''s number, if any; no personal data belongs here.';
 
-COMMENT ON COLUMN shop.shipments.line_count IS 'Number of its items.';
+COMMENT ON COLUMN shop.shipments.line_count IS 'Number of its items, one for each line and slot.';
 
 COMMENT ON COLUMN shop.shipments.shipped_at IS 'When it left.';
 
@@ -7789,6 +7974,8 @@ CREATE INDEX ix_orders_placed_at ON shop.orders USING btree (placed_at DESC, ord
 
 CREATE INDEX ix_orders_unpaid_expires_at ON shop.orders USING btree (expires_at, order_id) WHERE (status = 'pending'::shop.order_status);
 
+CREATE INDEX ix_outbox_events_parked ON shop.outbox_events USING btree (outbox_event_id) WHERE (parked_at IS NOT NULL);
+
 CREATE INDEX ix_outbox_events_unpublished ON shop.outbox_events USING btree (created_at, outbox_event_id) WHERE ((published_at IS NULL) AND (parked_at IS NULL));
 
 CREATE INDEX ix_payment_events_payment_id ON shop.payment_events USING btree (payment_id, provider) WHERE (payment_id IS NOT NULL);
@@ -8147,6 +8334,8 @@ CREATE TRIGGER outbox_events_are_kept_until_published BEFORE DELETE ON shop.outb
 
 CREATE TRIGGER outbox_events_are_numbered BEFORE INSERT ON shop.outbox_events FOR EACH ROW EXECUTE FUNCTION shop.number_outbox_event();
 
+CREATE TRIGGER outbox_events_audit AFTER UPDATE OF parked_at ON shop.outbox_events FOR EACH ROW WHEN (((old.parked_at IS NOT NULL) AND (new.parked_at IS NULL))) EXECUTE FUNCTION shop.audit('values', 'outbox_event_id');
+
 CREATE TRIGGER outbox_events_facts_are_immutable BEFORE UPDATE OF created_at, outbox_event_id, aggregate_type, aggregate_id, sequence, event_type, payload ON shop.outbox_events FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'what happened does not change', 'Write another event.');
 
 CREATE TRIGGER outbox_events_happen_now BEFORE INSERT ON shop.outbox_events FOR EACH ROW WHEN ((new.created_at IS DISTINCT FROM now())) EXECUTE FUNCTION shop.refuse('SH103', 'the moment of an event is the server''s', 'Leave created_at out.');
@@ -8249,9 +8438,13 @@ CREATE TRIGGER returns_are_kept BEFORE DELETE ON shop.returns FOR EACH STATEMENT
 
 CREATE CONSTRAINT TRIGGER returns_are_whole AFTER INSERT ON shop.returns DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION shop.require_whole_return();
 
+CREATE TRIGGER returns_audit AFTER UPDATE OF reason ON shop.returns FOR EACH ROW EXECUTE FUNCTION shop.audit('names', 'return_id');
+
 CREATE TRIGGER returns_end_once BEFORE UPDATE OF status, received_at ON shop.returns FOR EACH ROW WHEN (((old.status <> 'requested'::shop.return_status) AND ((old.status IS DISTINCT FROM new.status) OR (old.received_at IS DISTINCT FROM new.received_at)))) EXECUTE FUNCTION shop.refuse('SH105', 'a return is received or cancelled once', 'Announce another return.');
 
-CREATE TRIGGER returns_facts_are_immutable BEFORE UPDATE OF return_id, order_id, reason, requested_at ON shop.returns FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'what a return was announced for does not change', 'Announce another return.');
+CREATE TRIGGER returns_facts_are_immutable BEFORE UPDATE OF return_id, order_id, requested_at ON shop.returns FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'what a return was announced for does not change', 'Announce another return.');
+
+CREATE TRIGGER returns_reason_is_only_erased BEFORE UPDATE OF reason ON shop.returns FOR EACH ROW WHEN ((new.reason <> 'erased'::text)) EXECUTE FUNCTION shop.refuse('SH102', 'what the customer said does not change, it can only be erased', 'Erase with the word erased.');
 
 CREATE TRIGGER returns_refuse_truncate BEFORE TRUNCATE ON shop.returns FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
@@ -8755,6 +8948,10 @@ REVOKE ALL ON FUNCTION api.fail_refund(refund_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION api.fail_refund(refund_id uuid) TO shop_app;
 GRANT ALL ON FUNCTION api.fail_refund(refund_id uuid) TO shop_backoffice;
 
+REVOKE ALL ON FUNCTION api.issue_credit_note(order_id uuid, refund_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.issue_credit_note(order_id uuid, refund_id uuid) TO shop_app;
+GRANT ALL ON FUNCTION api.issue_credit_note(order_id uuid, refund_id uuid) TO shop_backoffice;
+
 REVOKE ALL ON FUNCTION api.issue_invoice(order_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION api.issue_invoice(order_id uuid) TO shop_app;
 GRANT ALL ON FUNCTION api.issue_invoice(order_id uuid) TO shop_backoffice;
@@ -8779,6 +8976,10 @@ REVOKE ALL ON FUNCTION api.order_history(customer_id uuid, before_placed_at time
 GRANT ALL ON FUNCTION api.order_history(customer_id uuid, before_placed_at timestamp with time zone, before_order_id uuid, page integer) TO shop_app;
 GRANT ALL ON FUNCTION api.order_history(customer_id uuid, before_placed_at timestamp with time zone, before_order_id uuid, page integer) TO shop_storefront;
 GRANT ALL ON FUNCTION api.order_history(customer_id uuid, before_placed_at timestamp with time zone, before_order_id uuid, page integer) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.parked_events(page integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.parked_events(page integer) TO shop_app;
+GRANT ALL ON FUNCTION api.parked_events(page integer) TO shop_backoffice;
 
 REVOKE ALL ON FUNCTION api.place_order(order_id uuid, cart_id uuid, contact_email text, contact_phone text, shipping api.address, billing api.address, shipping_method text, expected_total_minor bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION api.place_order(order_id uuid, cart_id uuid, contact_email text, contact_phone text, shipping api.address, billing api.address, shipping_method text, expected_total_minor bigint) TO shop_app;
@@ -8811,6 +9012,10 @@ GRANT ALL ON FUNCTION api.record_payment_event(provider text, provider_event_id 
 
 REVOKE ALL ON FUNCTION api.register_customer(customer_id uuid, email text, full_name text, password_hash text, phone text) FROM PUBLIC;
 GRANT ALL ON FUNCTION api.register_customer(customer_id uuid, email text, full_name text, password_hash text, phone text) TO shop_app;
+
+REVOKE ALL ON FUNCTION api.release_outbox(outbox_event_id uuid, decision text, reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.release_outbox(outbox_event_id uuid, decision text, reason text) TO shop_app;
+GRANT ALL ON FUNCTION api.release_outbox(outbox_event_id uuid, decision text, reason text) TO shop_backoffice;
 
 REVOKE ALL ON FUNCTION api.remove_coupon(cart_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION api.remove_coupon(cart_id uuid) TO shop_app;
@@ -8887,6 +9092,8 @@ GRANT ALL ON FUNCTION api.withdraw_price(variant_id bigint, currency text, valid
 
 REVOKE ALL ON FUNCTION shop.act_as_customer(wanted uuid) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION shop.actor() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION shop.allocate_order(placed_order_id uuid, lines shop.priced_line[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.apply_payment_event() FROM PUBLIC;
@@ -8951,6 +9158,8 @@ REVOKE ALL ON FUNCTION shop.erase_now(who uuid, address text, is_theirs boolean)
 REVOKE ALL ON FUNCTION shop.erased_email(key uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.fold_payment_events(wanted_payment_id uuid, OUT authorized bigint, OUT captured bigint, OUT refunded bigint, OUT over_captured bigint, OUT over_refunded bigint, OUT closed_at timestamp with time zone) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.given_back_beyond_owed(header shop.orders) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.insert_allocations(placed_order_id uuid, lines shop.priced_line[], unwaited bigint[]) FROM PUBLIC;
 
@@ -9031,6 +9240,8 @@ REVOKE ALL ON FUNCTION shop.keep_outbox_tail() FROM PUBLIC;
 REVOKE ALL ON FUNCTION shop.keep_payment_exception(event_id bigint, event_payment_id uuid, event_currency text, wanted_kind text, excess bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.keep_production() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.kept_of_payload(message jsonb) FROM PUBLIC;
 
 GRANT SELECT ON TABLE shop.carts TO shop_app;
 GRANT SELECT ON TABLE shop.carts TO shop_backoffice;
@@ -9277,4 +9488,4 @@ ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON TYPES FROM PUBLIC;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC;
 
--- fingerprint: e1f9e911bd06734d8fc5e53450ed0d5a782a8c612d2081af85d463afec44a716
+-- fingerprint: afa77b22da81188112ec5f70c7759f7e73f0f5802758c1f291eab97d3607d6b5

@@ -3,7 +3,7 @@
 Every event is delivered at least once, and of one aggregate (an order, a customer) in sequence, however many relays
 run: an event is acknowledged after it was delivered, so that one whose relay was killed in between comes again. Receivers
 tell repetitions by event_id. A delivery that fails is tried again after a pause that doubles, ten times; then the event
-is parked, and holds back its aggregate until somebody decides.
+is parked, and holds back its aggregate until somebody decides by api.release_outbox(); --parked lists those.
 
 It runs until it gets SIGTERM or Ctrl-C, finishes the event in hand, and can be started again at any moment. Log in as a
 member of shop_app or shop_backoffice.
@@ -32,6 +32,7 @@ examples:
   python3 scripts/outbox_relay.py --once                       print what is due, and stop
   python3 scripts/outbox_relay.py | jq -r .event_type          follow the shop
   python3 scripts/outbox_relay.py --post-to https://example.com/events --batch 50
+  python3 scripts/outbox_relay.py --parked                     list what waits for a decision, and stop
 """
 
 LEASE_LOST = "SH701"
@@ -81,6 +82,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         with closing(connect(settings, application_name="outbox_relay", options={"timezone": "UTC"})) as connection:
             connection.autocommit = True
+            if arguments.parked:
+                return _print_parked(connection)
+            _warn_of_parked(connection)
             relayed = relay(
                 connection, deliver, stop, batch=arguments.batch, once=arguments.once, pause=arguments.pause
             )
@@ -166,6 +170,36 @@ def acknowledge(connection: Any, claimed: Claim, error: str | None = None) -> st
         return "lease lost"
 
 
+# Parked -----------------------------------------------------------------------------------------------------------------
+
+
+def parked(connection: Any, page: int = 1000) -> list[dict[str, Any]]:
+    """The events that were given up, longest first, each with what went wrong and how many wait behind it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_jsonb(event) FROM api.parked_events(%s) AS event", (page,))
+        return [event for (event,) in cursor.fetchall()]
+
+
+def _print_parked(connection: Any) -> int:
+    """A line of JSON for each, and the way out."""
+    events = parked(connection)
+    for event in events:
+        print(json.dumps(event, ensure_ascii=False))
+    if events:
+        console.say(
+            "Deliver again, or give up: SET shop.actor = 'staff:…'; "
+            "SELECT api.release_outbox('<outbox_event_id>', 'requeue' or 'skip', '<why>')"
+        )
+    return 0
+
+
+def _warn_of_parked(connection: Any) -> None:
+    events = parked(connection)
+    if events:
+        waiting = sum(event["held_back"] for event in events)
+        console.say(f"Parked: {len(events):,}, with {waiting:,} more behind them; --parked lists them.")
+
+
 # Deliveries -------------------------------------------------------------------------------------------------------------
 
 
@@ -244,6 +278,7 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--post-to", metavar="URL", type=_url, help="POST each event there; any answer of 2xx takes it")
+    parser.add_argument("--parked", action="store_true", help="list the parked events, deliver nothing, and stop")
     parser.add_argument("--once", action="store_true", help="stop when nothing is due any more")
     parser.add_argument(
         "--batch",

@@ -7,6 +7,23 @@ SELECT aggregate_id, sequence, event_type, payload FROM api.claim_outbox(batch =
 SELECT api.ack_outbox(event.created_at, event.outbox_event_id, event.lease_token, error => 'HTTP 503')
 FROM api.claim_outbox(batch => 1) AS event;
 
+-- An event that no receiver takes is parked after ten attempts.
+DO $$
+BEGIN
+    FOR attempt IN 1..10 LOOP
+        UPDATE shop.outbox_events SET leased_until = now() WHERE published_at IS NULL AND leased_until > now();
+        PERFORM api.ack_outbox(event.created_at, event.outbox_event_id, event.lease_token, error => 'HTTP 400')
+        FROM api.claim_outbox(batch => 1) AS event;
+    END LOOP;
+END
+$$;
+
+-- api.parked_events: What somebody has to decide about, and what waits behind it.
+SELECT event_type, attempts, last_error, held_back FROM api.parked_events();
+
+-- api.release_outbox: The receiver is mended: deliver it again. Or skip it, if it never will take it.
+SELECT api.release_outbox(outbox_event_id, 'requeue', 'The receiver is mended') FROM api.parked_events();
+
 -- api.purge: A job, every night.
 SELECT what, removed FROM api.purge();
 

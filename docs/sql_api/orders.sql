@@ -21,7 +21,7 @@ SELECT api.record_payment_event(
 
 -- api.cancel_items: One of the two shirts is not wanted after all; a refund is requested apart.
 SELECT api.cancel_items(
-    '01990000-0000-7000-8000-00000000d001', '01990000-0000-7000-8000-0000000000c1', '{1}', '{1}', 'Ordered one too many');
+    '01990000-0000-7000-8000-00000000d001', '01990000-0000-7000-8000-0000000000c1', '{1}', '{1}', 'customer_request');
 
 -- api.issue_invoice: The next number of the year's series, or the invoice there is.
 SELECT number, total_minor FROM api.issue_invoice('01990000-0000-7000-8000-00000000d001');
@@ -54,6 +54,14 @@ SELECT api.request_refund(
     '01990000-0000-7000-8000-00000000ef01', '01990000-0000-7000-8000-000000009a01', 4920, 'Returned',
     return_id => '01990000-0000-7000-8000-000000004e01');
 
+SELECT api.record_payment_event(
+    'stripe', 'evt_refund', '01990000-0000-7000-8000-000000009a01', 'refunded', 4920, 'EUR', now(),
+    refund_id => '01990000-0000-7000-8000-00000000ef01');
+
+-- api.issue_credit_note: The money went back, and the invoice is corrected by as much.
+SELECT number, amount_minor
+FROM api.issue_credit_note('01990000-0000-7000-8000-00000000d001', '01990000-0000-7000-8000-00000000ef01');
+
 -- api.order_history: The account page, 20 orders at a time; the next page begins before the last row of this one.
 SELECT order_number, status, payment_status, fulfilment_status
 FROM api.order_history('01990000-0000-7000-8000-000000000c01', page => 20);
@@ -73,7 +81,7 @@ FROM api.place_order(
     shipping_method => 'standard', expected_total_minor => 10455);
 
 -- api.cancel_order: Nothing was shipped yet: its stock and its coupon are free again.
-SELECT api.cancel_order('01990000-0000-7000-8000-00000000d002', 'Changed my mind');
+SELECT api.cancel_order('01990000-0000-7000-8000-00000000d002', 'customer_request');
 
 -- api.expire_unpaid_orders: A job, every minute.
 SELECT api.expire_unpaid_orders(batch => 500);

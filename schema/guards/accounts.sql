@@ -253,3 +253,9 @@ WHERE order_id = '01990000-0000-7000-8000-00000000d004';
 -- guard: trigger shop.invoices invoices_audit
 -- holds: (SELECT actor = 'attacker' AND changes -> 'buyer_name' = 'true' FROM shop.audit_log WHERE table_name = 'invoices' AND row_key = '1')
 UPDATE shop.invoices SET buyer_name = 'erased', buyer_address = 'erased', buyer_tax_number = NULL WHERE invoice_id = 1;
+
+-- upkeep: erased_words_of_a_return_are_audited
+-- rule: whoever erases what a customer said is in the audit log, and what they erased is not
+-- guard: trigger shop.returns returns_audit
+-- holds: (SELECT actor = 'attacker' AND changes = '{"reason": true}' FROM shop.audit_log WHERE table_name = 'returns' AND row_key = '01990000-0000-7000-8000-000000004e01')
+UPDATE shop.returns SET reason = 'erased' WHERE return_id = '01990000-0000-7000-8000-000000004e01';

@@ -388,3 +388,9 @@ UPDATE shop.return_items SET written_off_quantity = 1, received_at = now() WHERE
 INSERT INTO shop.returns (return_id, order_id, reason) VALUES ('01990000-0000-7000-8000-000000004eb1', '01990000-0000-7000-8000-00000000d001', 'Never came');
 INSERT INTO shop.return_items (return_id, line_number, order_id, quantity) VALUES ('01990000-0000-7000-8000-000000004eb1', 1, '01990000-0000-7000-8000-00000000d001', 1);
 
+-- attack: words_of_a_return_change
+-- rule: what a customer said does not change, it can only be erased
+-- guard: trigger shop.returns returns_reason_is_only_erased
+-- refused: SH102 returns_reason_is_only_erased
+-- invariant: none: other words are words too
+UPDATE shop.returns SET reason = 'I broke it' WHERE return_id = '01990000-0000-7000-8000-000000004e01';

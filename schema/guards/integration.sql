@@ -82,6 +82,13 @@ UPDATE shop.outbox_events SET parked_at = now() WHERE outbox_event_id = '0199000
 -- holds: (SELECT max(sequence) = 2 FROM shop.outbox_events WHERE aggregate_id = '01990000-0000-7000-8000-00000000d001')
 INSERT INTO shop.outbox_events (aggregate_type, aggregate_id, event_type) VALUES ('order', '01990000-0000-7000-8000-00000000d001', 'order.confirmed');
 
+-- upkeep: release_of_a_parked_event_is_audited
+-- rule: whoever decides about a parked event is in the audit log
+-- guard: trigger shop.outbox_events outbox_events_audit
+-- holds: (SELECT actor = 'attacker' AND changes ? 'parked_at' FROM shop.audit_log WHERE table_name = 'outbox_events' AND row_key = '01990000-0000-7000-8000-00000000eb03')
+UPDATE shop.outbox_events SET parked_at = now() WHERE outbox_event_id = '01990000-0000-7000-8000-00000000eb03';
+UPDATE shop.outbox_events SET parked_at = NULL WHERE outbox_event_id = '01990000-0000-7000-8000-00000000eb03';
+
 -- Audit ----------------------------------------------------------------------------------------------------------------
 
 -- attack: audit_entry_is_changed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, SmallInteger, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, SmallInteger, UniqueConstraint, text
 from sqlalchemy.orm import mapped_column
 
 from models.base import (
@@ -33,7 +33,8 @@ class Shipment(Base):
         uuid_version_check("shipment_id"),
         length_check("carrier", 100),
         length_check("tracking_number", 100),
-        CheckConstraint("line_count BETWEEN 1 AND 200", name="line_count_range"),
+        # An item for each line and slot: 200 lines from 256 slots.
+        CheckConstraint("line_count BETWEEN 1 AND 51200", name="line_count_range"),
         CheckConstraint("delivered_at >= shipped_at", name="delivered_after_shipped"),
         reference("order_id", "orders"),
         reference("warehouse_id", "warehouses"),
@@ -47,8 +48,12 @@ class Shipment(Base):
     order_id: Mapped[uuid.UUID] = mapped_column(comment="The order.")
     warehouse_id: Mapped[int] = mapped_column(BigInteger, nullable=False, comment="Where it left from.")
     carrier: Mapped[str] = line_of_text("Who carries it.")
-    tracking_number: Mapped[str | None] = line_of_text("The carrier's number, if any.", nullable=True)
-    line_count: Mapped[int] = mapped_column(SmallInteger, nullable=False, comment="Number of its items.")
+    tracking_number: Mapped[str | None] = line_of_text(
+        "The carrier's number, if any; no personal data belongs here.", nullable=True
+    )
+    line_count: Mapped[int] = mapped_column(
+        Integer, nullable=False, comment="Number of its items, one for each line and slot."
+    )
     shipped_at: Mapped[dt.datetime] = moment("When it left.", now=True)
     delivered_at: Mapped[dt.datetime | None] = moment("When it arrived; NULL while under way.", nullable=True)
 
@@ -105,7 +110,7 @@ class Return(Base):
         server_default=text("'requested'"),
         comment="requested, received or cancelled.",
     )
-    reason: Mapped[str] = line_of_text("What the customer said.")
+    reason: Mapped[str] = line_of_text("What the customer said; erased with the order's addresses.")
     refundable_minor: Mapped[int] = money(
         "Value of the units received, in the order's minor unit. Kept by trigger.", default=0
     )

@@ -47,6 +47,7 @@ class OutboxEvent(Base):
             "outbox_event_id",
             postgresql_where=text("published_at IS NULL AND parked_at IS NULL"),
         ),
+        Index("ix_outbox_events_parked", "outbox_event_id", postgresql_where=text("parked_at IS NOT NULL")),
         {
             "comment": "Transactional outbox: delivered at least once, in sequence per aggregate. The key begins with the"
             " time, so that the table can be partitioned later.",

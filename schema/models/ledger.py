@@ -184,5 +184,5 @@ class CreditNote(Base):
     order_id: Mapped[uuid.UUID] = mapped_column(comment="The order of invoice and refund.")
     currency: Mapped[str] = line_of_text("Currency of the invoice, tied to it by the foreign key.")
     amount_minor: Mapped[int] = money("Amount credited with tax, in the minor unit.")
-    reason: Mapped[str] = line_of_text("Why.")
+    reason: Mapped[str] = line_of_text("Why; no personal data belongs here.")
     issued_at: Mapped[dt.datetime] = moment("Date of the credit note.", now=True)

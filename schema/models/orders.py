@@ -419,7 +419,8 @@ class OrderItemCancellation(Base):
     __table_args__ = (
         uuid_version_check("cancellation_id"),
         CheckConstraint("quantity > 0", name="quantity_positive"),
-        length_check("reason", 500),
+        # A code and no words: it goes out with events, and no row of this table can be erased.
+        CheckConstraint("reason ~ '^[a-z][a-z0-9_]{1,49}$'", name="reason_format"),
         reference(["order_id", "line_number"], "order_items"),
         {"comment": "Cancelled units, line by line. Their stock must have been released before."},
     )
@@ -428,7 +429,7 @@ class OrderItemCancellation(Base):
     line_number: Mapped[int] = mapped_column(SmallInteger, primary_key=True, comment="The line.")
     cancellation_id: Mapped[uuid.UUID] = uuid_key("Key of the request, the same on each line it touches.")
     quantity: Mapped[int] = mapped_column(SmallInteger, nullable=False, comment="Units cancelled.")
-    reason: Mapped[str] = line_of_text("Why, such as customer_request, payment_expired or out_of_stock.")
+    reason: Mapped[str] = line_of_text("A code for why, such as customer_request, payment_expired or out_of_stock.")
     cancelled_at: Mapped[dt.datetime] = moment("When.", now=True)
 
 

@@ -130,6 +130,17 @@ class PaymentEvent(Base):
         ),
         CheckConstraint("jsonb_typeof(payload) = 'object'", name="payload_is_object"),
         CheckConstraint("pg_column_size(payload) <= 8192", name="payload_limit"),
+        # Append-only: what came in with a name would never go. record_payment_event() leaves out all else.
+        CheckConstraint(
+            "payload - ARRAY['object', 'network', 'wallet', 'funding', 'outcome', 'reason', 'decline_code',"
+            " 'risk_level', 'livemode', 'api_version', 'attempt', 'fee_minor', 'settles_on'] = '{}'",
+            name="payload_keys",
+        ),
+        CheckConstraint(
+            "NOT jsonb_path_exists(payload, 'strict $.* ? (@.type() == \"object\" || @.type() == \"array\""
+            " || @.type() == \"string\" && !(@ like_regex \"^[A-Za-z0-9_.:-]{1,64}$\"))')",
+            name="payload_values_are_codes",
+        ),
         # With the provider, so that one provider's event can never count on another provider's payment.
         reference(["payment_id", "provider"], "payments"),
         reference("currency", "currencies", "code"),
@@ -156,7 +167,7 @@ class PaymentEvent(Base):
         JSONB,
         nullable=False,
         server_default=text("'{}'"),
-        comment="Fields kept from the provider's message; a short list without personal data.",
+        comment="What of the provider's message is kept: codes under listed keys, which hold no personal data.",
     )
     occurred_at: Mapped[dt.datetime] = moment("When it happened, as the provider says.")
     received_at: Mapped[dt.datetime] = moment("When it arrived here.", now=True)
@@ -192,7 +203,7 @@ class PaymentException(Base):
     currency: Mapped[str] = line_of_text("Currency of the amount.")
     raised_at: Mapped[dt.datetime] = moment("When.", now=True)
     resolved_at: Mapped[dt.datetime | None] = moment("When it was settled; NULL while open.", nullable=True)
-    resolution: Mapped[str | None] = line_of_text("What was done.", nullable=True)
+    resolution: Mapped[str | None] = line_of_text("What was done; no personal data belongs here.", nullable=True)
     resolved_by: Mapped[str | None] = line_of_text("Who settled it.", nullable=True)
 
 
@@ -221,7 +232,7 @@ class Refund(Base):
     currency: Mapped[str] = line_of_text("Currency of the payment, tied to it by the foreign key.")
     return_id: Mapped[uuid.UUID | None] = mapped_column(comment="The return it settles; NULL where goods stay.")
     amount_minor: Mapped[int] = money("What is given back, in the minor unit.")
-    reason: Mapped[str] = line_of_text("Why.")
+    reason: Mapped[str] = line_of_text("Why, in the words of staff; no personal data belongs here.")
     state: Mapped[str] = mapped_column(
         refund_state,
         nullable=False,

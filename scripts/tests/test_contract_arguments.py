@@ -50,9 +50,9 @@ def busy(shared_scratch, app_credentials):
     payment = shop.paid(order)
     shipment, back = uuid7(), uuid7()
     shop.app.call("ship", shipment_id=shipment, order_id=order, warehouse_id=1, carrier="Post", tracking_number=None)
-    shop.app.call("request_return", return_id=back, order_id=order, line_numbers=[1], quantities=[1], reason="No")
+    shop.app.call("request_return", return_id=back, order_id=order, line_numbers=[1], quantities=[1], reason="no_need")
     refund = uuid7()
-    shop.app.call("request_refund", refund_id=refund, payment_id=payment, amount_minor=1, reason="No")
+    shop.app.call("request_refund", refund_id=refund, payment_id=payment, amount_minor=1, reason="no_need")
     tell(shop.app, payment, "captured", 5)
     shop.known = {
         "customer_id": customer, "order_id": order, "payment_id": payment, "shipment_id": shipment, "return_id": back,
@@ -136,7 +136,7 @@ def nearly_right(busy):
         "receive_stock": {"variant_id": known["variant_id"], "warehouse_id": 1, "quantity": 1, "reason": "Found"},
         "adjust_stock": {"variant_id": known["variant_id"], "warehouse_id": 1, "delta": -1, "reason": "Lost", "p_release": True},
         "split_stock": {"variant_id": known["variant_id"], "warehouse_id": 1, "slots": 2},
-        "request_return": {"return_id": key, "order_id": known["order_id"], "reason": "No", **one},
+        "request_return": {"return_id": key, "order_id": known["order_id"], "reason": "no_need", **one},
         "receive_return": {"return_id": known["return_id"], "line_numbers": [1], "restocked": [1], "written_off": [0], "warehouse_id": 1},
         "deliver": {"shipment_id": known["shipment_id"]},
         "order_history": {"customer_id": known["customer_id"], "before_placed_at": now, "before_order_id": known["order_id"], "page": 5},
@@ -145,10 +145,11 @@ def nearly_right(busy):
             "provider": "stripe", "provider_event_id": key, "payment_id": known["payment_id"], "kind": "captured", "amount_minor": 1,
             "currency": "EUR", "occurred_at": now, "provider_reference": "pi", "payload": "{}", "refund_id": None,
         },
-        "request_refund": {"refund_id": key, "payment_id": known["payment_id"], "amount_minor": 1, "reason": "No", "return_id": None},
+        "request_refund": {"refund_id": key, "payment_id": known["payment_id"], "amount_minor": 1, "reason": "no_need", "return_id": None},
         "fail_refund": {"refund_id": known["refund_id"]},
         "resolve_payment_exception": {"payment_exception_id": 1, "resolution": "Fine"},
         "issue_invoice": {"order_id": known["order_id"]},
+        "parked_events": {"page": 5},
         "register_customer": {"customer_id": key, "email": "new@example.com", "full_name": "N", "password_hash": "$2b$12$" + "a" * 53, "phone": None},
         "credential_for_login": {"email": "new@example.com"},
         "record_login_attempt": {"email": "new@example.com", "succeeded": False, "ip_address": None},
@@ -223,10 +224,10 @@ def of_another_customer(busy):
         ("apply_coupon", {"cart_id": "THEIRS", "code": "X"}),
         ("remove_coupon", {"cart_id": "THEIRS"}),
         ("quote_cart", {"cart_id": "THEIRS", "country": "DE", "region": None, "shipping_method": "standard"}),
-        ("cancel_order", {"order_id": known["order_id"], "reason": "Mine"}),
+        ("cancel_order", {"order_id": known["order_id"], "reason": "mine"}),
         (
             "request_return",
-            {"return_id": key, "order_id": known["order_id"], "line_numbers": [1], "quantities": [1], "reason": "Mine"},
+            {"return_id": key, "order_id": known["order_id"], "line_numbers": [1], "quantities": [1], "reason": "mine"},
         ),
         ("order_history", {"customer_id": known["customer_id"]}),
         ("order_details", {"order_id": known["order_id"]}),

@@ -48,7 +48,7 @@ def test_8_shipments_of_the_same_units_leave_once(shop):
 def test_what_was_not_paid_or_was_cancelled_does_not_ship(shop):
     variant = shop.variant(stock=9)
     unpaid, cancelled = shop.order({variant: 1}), paid_order(shop, {variant: 1})
-    shop.app.call("cancel_order", order_id=cancelled, reason="No")
+    shop.app.call("cancel_order", order_id=cancelled, reason="no_need")
     for order in (unpaid, cancelled):
         with pytest.raises(Exception) as refused:
             ship(shop, order)
@@ -61,7 +61,7 @@ def test_cancelling_and_shipping_at_once_leave_one_winner(shop):
     with callers(shop, 24) as made:
         results = together(
             [lambda i=i: ship(shop, orders[i], made[i]) for i in range(12)]
-            + [lambda i=i: made[12 + i].call("cancel_order", order_id=orders[i], reason="No") for i in range(12)]
+            + [lambda i=i: made[12 + i].call("cancel_order", order_id=orders[i], reason="no_need") for i in range(12)]
         )
     assert errors_of(results) == ["SH306"] * 12
     shipped = sum(shop.status(order) == "completed" for order in orders)
@@ -71,7 +71,7 @@ def test_cancelling_and_shipping_at_once_leave_one_winner(shop):
 def test_cancelled_items_free_their_stock_once_and_the_rest_completes(shop):
     variant = shop.variant(stock=10)
     order, key = paid_order(shop, {variant: 3}), uuid7()
-    cancel = {"order_id": order, "line_numbers": [1], "reason": "No"}
+    cancel = {"order_id": order, "line_numbers": [1], "reason": "no_need"}
     assert [shop.app.call("cancel_items", cancellation_id=key, quantities=[1], **cancel) for _ in range(2)] == [
         1000,
         1000,
@@ -90,7 +90,7 @@ def test_units_come_back_once_and_are_restocked_or_written_off(shop):
     variant = shop.variant(stock=10)
     order = paid_order(shop, {variant: 5})
     ship(shop, order)
-    announce = {"order_id": order, "line_numbers": [1], "reason": "No"}
+    announce = {"order_id": order, "line_numbers": [1], "reason": "no_need"}
     back = uuid7()
     for _ in range(2):
         assert shop.app.call("request_return", return_id=back, quantities=[3], **announce) == back
@@ -130,3 +130,38 @@ def test_history_pages_by_key_and_shows_each_order_once(shop):
         seen += [row[0] for row in rows]
         cursor = {"before_order_id": rows[-1][0], "before_placed_at": rows[-1][2]}
     assert seen == orders[::-1]
+
+
+def test_an_order_from_more_slots_than_an_order_has_lines_ships_at_once(shop):
+    variant = shop.variant(stock=256)
+    shop.app.call("split_stock", variant_id=variant, warehouse_id=shop.warehouses[0], slots=256)
+    order = paid_order(shop, {variant: 250})
+    assert ship(shop, order) == 250
+    assert shop.owner.value("SELECT line_count FROM shop.shipments WHERE order_id = %s", (order,)) == 250
+    assert shop.status(order) == "completed"
+
+
+def test_a_cancellation_is_told_by_a_code_and_in_no_words(shop):
+    order = shop.order({shop.variant(stock=1): 1})
+    refused = shop.app.refused("cancel_order", order_id=order, reason="Aoife Byrne, 3 Long Lane, is too ill")
+    assert (refused.pgcode, refused.diag.message_primary.partition(":")[0]) == ("SH001", "reason")
+    assert shop.app.call("cancel_order", order_id=order, reason="customer_request") == "cancelled"
+
+
+def test_an_actor_of_200_characters_is_written_down_and_a_longer_one_refused_by_name(shop):
+    variant = shop.variant(stock=2)
+    orders = {None: shop.order({variant: 1}), "s" * 200: shop.order({variant: 1})}
+    shop.app.query("SELECT set_config('shop.actor', %s, false)", ("s" * 201,))
+    refused = shop.app.refused("cancel_order", order_id=orders[None], reason="customer_request")
+    assert refused.pgcode == "SH109"
+    assert "201 characters" in refused.diag.message_primary
+    assert refused.diag.message_hint
+    for actor, order in orders.items():
+        shop.app.query("SELECT set_config('shop.actor', %s, false)", (actor or "  ",))
+        shop.app.call("cancel_order", order_id=order, reason="customer_request")
+        assert (
+            shop.owner.value(
+                "SELECT actor FROM shop.order_status_history WHERE order_id = %s AND to_status = 'cancelled'", (order,)
+            )
+            == actor
+        )

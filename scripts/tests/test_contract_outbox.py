@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 
+import pytest
 from contract_shop import callers, together
 
 
@@ -21,7 +22,7 @@ def filled(shop, orders=20):
     for _ in range(orders):
         order = shop.order({variant: 3})
         shop.paid(order)
-        shop.app.call("cancel_order", order_id=order, reason="No")
+        shop.app.call("cancel_order", order_id=order, reason="no_need")
 
 
 def ack(caller, event, **more):
@@ -86,3 +87,45 @@ def test_purge_leaves_what_is_still_to_be_delivered_and_the_last_of_each_aggrega
         (False, 2),
         (True, 3),
     ]
+
+
+def parked(shop):
+    """The key of an event that failed ten times, of an order with one more event behind it."""
+    filled(shop, 1)
+    for _ in range(10):
+        (event,) = shop.app.rows("claim_outbox")
+        state = ack(shop.app, event, error="HTTP 400")
+        shop.owner.query("UPDATE shop.outbox_events SET leased_until = now() WHERE leased_until IS NOT NULL")
+    assert state == "parked"
+    return event[0]
+
+
+def test_a_parked_event_is_listed_with_what_it_holds_back(shop):
+    key = parked(shop)
+    ((listed, event_type, _, _, sequence, since, attempts, error, held_back),) = shop.app.rows("parked_events")
+    assert (listed, event_type, sequence, attempts, error, held_back) == (key, "order.placed", 1, 10, "HTTP 400", 2)
+    assert since
+
+
+@pytest.mark.parametrize(("decision", "answer", "delivered"), [("requeue", "requeued", [1, 2, 3]), ("skip", "skipped", [2, 3])])  # fmt: skip
+def test_a_parked_event_is_offered_again_or_skipped_as_somebody_decides(shop, decision, answer, delivered):
+    key = parked(shop)
+    decided = {"outbox_event_id": key, "decision": decision, "reason": "The receiver is mended"}
+    assert [shop.app.call("release_outbox", **decided) for _ in range(2)] == [answer] * 2
+    assert shop.app.rows("parked_events") == []
+    seen = []
+    drain(shop.app, seen)
+    assert [sequence for _, sequence in seen] == delivered
+    assert shop.owner.query(
+        "SELECT actor, changes -> 'last_error' ->> 1 FROM shop.audit_log WHERE table_name = 'outbox_events'"
+    ) == [("staff:test", f"{decision} by staff:test: The receiver is mended")]
+    refused = shop.app.refused("release_outbox", **decided | {"reason": "Once more"})
+    assert refused.pgcode == "SH702"
+
+
+def test_nobody_decides_about_a_parked_event_unnamed(shop):
+    key = parked(shop)
+    shop.app.query("SET shop.actor = ''")
+    refused = shop.app.refused("release_outbox", outbox_event_id=key, decision="skip", reason="No")
+    assert refused.pgcode == "SH109"
+    assert len(shop.app.rows("parked_events")) == 1

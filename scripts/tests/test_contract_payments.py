@@ -1,7 +1,9 @@
 """Payments: events fold to the same state however they come, and the books follow."""
 
+import json
 import re
 
+import psycopg2
 import pytest
 from contract_shop import callers, errors_of, shuffled, tell, together, uuid7
 
@@ -117,9 +119,9 @@ def test_receivable_is_nought_when_all_is_paid_cancelled_returned_and_refunded(s
             cancellation_id=uuid7(),
             line_numbers=[number],
             quantities=[1],
-            reason="No",
+            reason="no_need",
         )
-    shop.app.call("cancel_order", order_id=cancelled, reason="No")
+    shop.app.call("cancel_order", order_id=cancelled, reason="no_need")
     total = shop.owner.value("SELECT total_minor FROM shop.orders WHERE order_id = %s", (cancelled,))
     refund(shop, payment, total)
 
@@ -136,7 +138,7 @@ def test_receivable_is_nought_when_all_is_paid_cancelled_returned_and_refunded(s
     for lines, units in (([1, 2], [1, 3]), ([1, 2], [2, 4])):
         back = uuid7()
         shop.app.call(
-            "request_return", return_id=back, order_id=returned, line_numbers=lines, quantities=units, reason="No"
+            "request_return", return_id=back, order_id=returned, line_numbers=lines, quantities=units, reason="no_need"
         )
         worth = shop.app.call(
             "receive_return",
@@ -164,6 +166,7 @@ def refund(shop, payment, amount, return_id=None):
     )
     assert tell(shop.app, payment, "refunded", amount, refund_id=key) == "applied"
     assert shop.owner.value("SELECT state FROM shop.refunds WHERE refund_id = %s", (key,)) == "succeeded"
+    return key
 
 
 def test_partial_captures_up_to_the_authorization(shop):
@@ -190,7 +193,7 @@ def test_a_refund_never_exceeds_what_was_captured_or_came_back(shop):
         tracking_number=None,
     )
     back = uuid7()
-    shop.app.call("request_return", return_id=back, order_id=order, line_numbers=[1], quantities=[1], reason="No")
+    shop.app.call("request_return", return_id=back, order_id=order, line_numbers=[1], quantities=[1], reason="no_need")
     request = {"payment_id": payment, "reason": "Back"}
     assert (
         shop.app.refused("request_refund", refund_id=uuid7(), amount_minor=1, return_id=back, **request).pgcode
@@ -312,7 +315,7 @@ def test_an_order_that_is_paid_for_once_a_part_is_cancelled_is_confirmed(shop):
     tell(shop.app, payment, "captured", 1499)
     assert shop.status(order) == "pending"
     shop.app.call(
-        "cancel_items", order_id=order, cancellation_id=uuid7(), line_numbers=[1], quantities=[1], reason="No"
+        "cancel_items", order_id=order, cancellation_id=uuid7(), line_numbers=[1], quantities=[1], reason="no_need"
     )
     assert shop.status(order) == "confirmed"
     assert ("receivable", "EUR") not in shop.balances()
@@ -336,7 +339,108 @@ def test_an_invoice_bills_the_tax_of_what_was_not_cancelled(shop):
     order = shop.order({dear: 1, food: 1})
     shop.paid(order)
     shop.app.call(
-        "cancel_items", order_id=order, cancellation_id=uuid7(), line_numbers=[1], quantities=[1], reason="No"
+        "cancel_items", order_id=order, cancellation_id=uuid7(), line_numbers=[1], quantities=[1], reason="no_need"
     )
     shop.app.rows("issue_invoice", order_id=order)
     assert shop.owner.query("SELECT total_minor, tax_minor FROM shop.invoices") == [(1070 + 499, 70 + 80)]
+
+
+def test_of_a_providers_message_only_codes_under_listed_keys_are_kept(shop):
+    payment = start(shop, shop.order({shop.variant(stock=1): 1}))
+    message = {
+        "object": "charge", "network": "visa", "livemode": True, "fee_minor": 31, "wallet": None,
+        "reason": "Aoife Byrne did not answer", "outcome": {"name": "Aoife"}, "decline_code": ["Aoife"],
+        "billing_details": {"name": "Aoife Byrne", "email": "aoife@example.org"}, "receipt_email": "aoife@example.org",
+    }  # fmt: skip
+    assert tell(shop.app, payment, "authorized", 1499, payload=json.dumps(message)) == "applied"
+    kept = {"object": "charge", "network": "visa", "livemode": True, "fee_minor": 31, "wallet": None}
+    assert shop.owner.value("SELECT payload FROM shop.payment_events") == kept
+
+
+def test_no_name_reaches_the_inbox_past_the_function(shop):
+    payment = start(shop, shop.order({shop.variant(stock=1): 1}))
+    for payload, guard in (
+        ({"receipt_email": "x"}, "ck_payment_events_payload_keys"),
+        ({"reason": "Aoife Byrne"}, "ck_payment_events_payload_values_are_codes"),
+        ({"reason": {"name": "x"}}, "ck_payment_events_payload_values_are_codes"),
+    ):
+        with pytest.raises(psycopg2.errors.CheckViolation) as refused:
+            shop.owner.query(
+                "INSERT INTO shop.payment_events"
+                " (provider, provider_event_id, payment_id, kind, amount_minor, currency, occurred_at, payload)"
+                " VALUES ('stripe', 'evt', %s, 'authorized', 1, 'EUR', now(), %s)",
+                (payment, json.dumps(payload)),
+            )
+        assert refused.value.diag.constraint_name == guard
+
+
+# Credit notes -----------------------------------------------------------------------------------------------------------
+
+
+def credit(caller, order, key=None):
+    return caller.rows("issue_credit_note", order_id=order, refund_id=key)
+
+
+def test_a_credit_note_documents_a_refund_once_and_numbers_have_no_gap(shop):
+    variant = shop.variant(stock=100)
+    refunds = {}
+    for _ in range(12):
+        order = shop.order({variant: 1})
+        payment = shop.paid(order)
+        shop.app.rows("issue_invoice", order_id=order)
+        refunds[order] = refund(shop, payment, 100)
+    orders = list(refunds)
+    with callers(shop, 24) as made:
+        results = together(lambda i=i: credit(made[i], orders[i // 2], refunds[orders[i // 2]])[0] for i in range(24))
+    assert errors_of(results) == []
+    assert sorted({number for _, number, *_ in results}) == list(range(1, 13))
+    assert {(series[:3], amount) for series, _, _, amount in results} == {("CN-", 100)}
+    assert shop.owner.query("SELECT DISTINCT credited_minor FROM shop.invoices") == [(100,)]
+
+
+def test_a_credit_note_needs_an_invoice_and_money_that_went_back(shop):
+    variant = shop.variant(stock=9)
+    order, other = shop.order({variant: 1}), shop.order({variant: 1})
+    payment = shop.paid(order)
+    done = refund(shop, payment, 100)
+    assert shop.app.refused("issue_credit_note", order_id=order, refund_id=done).pgcode == "SH504"
+    shop.app.rows("issue_invoice", order_id=order)
+    waiting = uuid7()
+    shop.app.call("request_refund", refund_id=waiting, payment_id=payment, amount_minor=100, reason="Back")
+    assert shop.app.refused("issue_credit_note", order_id=order, refund_id=waiting).pgcode == "SH504"
+    assert shop.app.refused("issue_credit_note", order_id=other, refund_id=done).pgcode == "SH005"
+    assert shop.app.refused("issue_credit_note", order_id=order).pgcode == "SH306"
+    assert len(credit(shop.app, order, done)) == 1
+
+
+def test_what_is_given_on_top_of_returns_and_cancellations_comes_off_the_revenue(shop):
+    order = shop.order({shop.variant(stock=5, EUR=1190): 2})
+    payment = shop.paid(order)
+    shop.app.rows("issue_invoice", order_id=order)
+    shop.app.call("cancel_items", order_id=order, cancellation_id=uuid7(), line_numbers=[1], quantities=[1],
+                  reason="out_of_stock")  # fmt: skip
+    cancelled = refund(shop, payment, 1190)
+    before = shop.balances()
+    credit(shop.app, order, cancelled)
+    assert shop.balances() == before, "the cancellation is in the books already"
+    goodwill = refund(shop, payment, 238)
+    assert shop.balances()["receivable", "EUR"] == 238
+    for _ in range(2):
+        credit(shop.app, order, goodwill)
+        after = shop.balances()
+        assert ("receivable", "EUR") not in after
+        assert before["revenue", "EUR"] - after["revenue", "EUR"] == -200
+        assert before["tax_payable", "EUR"] - after["tax_payable", "EUR"] == -38
+
+
+def test_the_invoice_of_a_cancelled_order_is_credited_to_its_end_and_not_beyond(shop):
+    order = shop.order({shop.variant(stock=5): 1})
+    payment = shop.paid(order)
+    shop.app.rows("issue_invoice", order_id=order)
+    first = refund(shop, payment, 499)
+    credit(shop.app, order, first)
+    shop.app.call("cancel_order", order_id=order, reason="customer_request")
+    assert [credit(shop.app, order)[0][3] for _ in range(2)] == [1000, 1000]
+    rest = refund(shop, payment, 1000)
+    refused = shop.app.refused("issue_credit_note", order_id=order, refund_id=rest)
+    assert (refused.pgcode, json.loads(refused.diag.message_detail)) == ("SH505", {"creditable_minor": 0})

@@ -46,7 +46,7 @@ def test_checkout_payment_cancellation_and_reads_scan_no_big_table(shop):
         shop.paid(order)
         shop.app.call("order_details", order_id=order)
         shop.app.rows("order_history", customer_id=customer)
-        shop.app.call("cancel_order", order_id=order, reason="No")
+        shop.app.call("cancel_order", order_id=order, reason="no_need")
     shop.app.call("expire_unpaid_orders")
     shop.app.query("SELECT pg_stat_force_next_flush()")
     shop.app.query("SELECT 1")

@@ -90,7 +90,7 @@ def test_buyers_cancels_and_expiries_meet_without_a_deadlock(shop, slots, seed):
     with callers(shop, 60) as made:
         jobs = [lambda i=i: place(made[i], carts[i], totals[i]) for i in range(40)]
         jobs += [
-            lambda i=i: made[40 + i].call("cancel_order", order_id=earlier[12 + i], reason="No") for i in range(12)
+            lambda i=i: made[40 + i].call("cancel_order", order_id=earlier[12 + i], reason="no_need") for i in range(12)
         ]
         jobs += [lambda i=i: made[52 + i].call("expire_unpaid_orders", batch=5) for i in range(6)]
         jobs += [
@@ -215,7 +215,7 @@ def test_adjusting_while_orders_are_placed_and_cancelled_neither_deadlocks_nor_o
 
     with callers(shop, 42) as made:
         jobs = [lambda i=i: place(made[i], carts[i], 2499) for i in range(20)]
-        jobs += [lambda i=i: made[20 + i].call("cancel_order", order_id=orders[i], reason="No") for i in range(20)]
+        jobs += [lambda i=i: made[20 + i].call("cancel_order", order_id=orders[i], reason="no_need") for i in range(20)]
         results = together([*jobs, lambda: adjust(made[40]), lambda: adjust(made[41])])
     assert set(errors_of(results)) <= {"SH303", "SH001"}
 

@@ -200,6 +200,34 @@ def test_what_is_refused_comes_again_and_holds_back_its_aggregate_alone(
     assert unpublished(database) == 0
 
 
+def test_an_event_that_is_given_up_is_shown_until_somebody_decides(
+    database: Settings, start: Callable, receiver: Receiver
+) -> None:
+    happen(database, orders=1, events=2)
+    execute(database, "UPDATE shop.outbox_events SET attempts = 9 WHERE sequence = 1")
+    receiver.answer = lambda event: 400
+    _, said = start("--once", "--post-to", receiver.url).communicate(timeout=60)
+    assert "HTTP 400; parked" in said
+
+    printed, said = start("--parked").communicate(timeout=60)
+    (event,) = map(json.loads, printed.splitlines())
+    assert (event["aggregate_id"], event["sequence"], event["last_error"], event["held_back"]) == ("o1", 1, "HTTP 400", 1)
+    assert "api.release_outbox" in said
+    receiver.answer = lambda event: 200
+    _, said = start("--once", "--post-to", receiver.url).communicate(timeout=60)
+    assert "Parked: 1, with 1 more behind them" in said
+    assert unpublished(database) == 2
+
+    execute(
+        database,
+        f"SET shop.actor = 'staff:7'; SELECT api.release_outbox('{event['outbox_event_id']}', 'requeue', 'Mended')",
+    )
+    printed, _ = start("--parked").communicate(timeout=60)
+    assert printed == ""
+    start("--once", "--post-to", receiver.url).wait(60)
+    assert unpublished(database) == 0
+
+
 def test_a_receiver_that_is_not_there_loses_nothing(database: Settings, start: Callable) -> None:
     happen(database, orders=1, events=1)
     # Bound and not listening: nobody else gets the port, and nobody answers on it.

@@ -9,7 +9,7 @@
 --   SH106  the cart is not open
 --   SH107  the category tree would have a cycle
 --   SH108  the price is or was in force
---   SH109  nobody said who acts (setting shop.actor)
+--   SH109  nobody said who acts (setting shop.actor), or with more than 200 characters
 --   SH110  the receipt was recorded already
 --   SH111  the other rows that the change needs are not there yet, or do not fit
 --   SH112  the coupon's limit per customer is reached
@@ -51,6 +51,25 @@ END
 $$;
 COMMENT ON FUNCTION shop.refuse_direct_write() IS
     'Trigger: refuses writes that come from a client and not from another trigger. Argument: the way out.';
+
+-- A name that does not fit is refused and not cut: two names could then read the same.
+CREATE FUNCTION shop.actor() RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+DECLARE
+    who text := nullif(btrim(current_setting('shop.actor', true)), '');
+BEGIN
+    IF char_length(who) > 200 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH109',
+            MESSAGE = format('shop.actor has %s characters', char_length(who)),
+            HINT = 'Name who acts in 200 characters at most: SET LOCAL shop.actor = ''staff:42''.';
+    END IF;
+    RETURN who;
+END
+$$;
+COMMENT ON FUNCTION shop.actor() IS 'Who acts, from the setting shop.actor; NULL where nobody said. Refuses over 200 characters.';
 
 CREATE FUNCTION shop.touch_updated_at() RETURNS trigger
 LANGUAGE plpgsql

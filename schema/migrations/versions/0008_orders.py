@@ -664,7 +664,7 @@ def upgrade() -> None:
             "reason",
             sa.Text(),
             nullable=False,
-            comment="Why, such as customer_request, payment_expired or out_of_stock.",
+            comment="A code for why, such as customer_request, payment_expired or out_of_stock.",
         ),
         sa.Column(
             "cancelled_at",
@@ -674,8 +674,7 @@ def upgrade() -> None:
             comment="When.",
         ),
         sa.CheckConstraint(
-            "char_length(reason) BETWEEN 1 AND 500 AND btrim(reason) <> ''",
-            name=op.f("ck_order_item_cancellations_reason_length"),
+            "reason ~ '^[a-z][a-z0-9_]{1,49}$'", name=op.f("ck_order_item_cancellations_reason_format")
         ),
         sa.CheckConstraint("quantity > 0", name=op.f("ck_order_item_cancellations_quantity_positive")),
         sa.CheckConstraint(

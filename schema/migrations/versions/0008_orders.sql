@@ -700,7 +700,7 @@ BEGIN
            END,
            CASE TG_OP WHEN 'UPDATE' THEN OLD.status END,
            NEW.status,
-           nullif(current_setting('shop.actor', true), '');
+           shop.actor();
     RETURN NULL;
 END
 $$;

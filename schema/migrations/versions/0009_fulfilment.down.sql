@@ -1,3 +1,4 @@
+DELETE FROM shop.pii_columns WHERE table_name = 'returns';
 DROP FUNCTION shop.invariant_returns_follow_their_items();
 DROP FUNCTION shop.invariant_returned_stock_equals_receipts();
 DROP FUNCTION shop.invariant_returned_quantities_equal_receipts();

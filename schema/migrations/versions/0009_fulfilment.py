@@ -27,8 +27,10 @@ def upgrade() -> None:
         sa.Column("order_id", sa.Uuid(), nullable=False, comment="The order."),
         sa.Column("warehouse_id", sa.BigInteger(), nullable=False, comment="Where it left from."),
         sa.Column("carrier", sa.Text(), nullable=False, comment="Who carries it."),
-        sa.Column("tracking_number", sa.Text(), nullable=True, comment="The carrier's number, if any."),
-        sa.Column("line_count", sa.SmallInteger(), nullable=False, comment="Number of its items."),
+        sa.Column("tracking_number", sa.Text(), nullable=True, comment="The carrier's number, if any; no personal data belongs here."),
+        sa.Column(
+            "line_count", sa.Integer(), nullable=False, comment="Number of its items, one for each line and slot."
+        ),
         sa.Column(
             "shipped_at",
             sa.TIMESTAMP(timezone=True),
@@ -47,7 +49,7 @@ def upgrade() -> None:
             name=op.f("ck_shipments_tracking_number_length"),
         ),
         sa.CheckConstraint("delivered_at >= shipped_at", name=op.f("ck_shipments_delivered_after_shipped")),
-        sa.CheckConstraint("line_count BETWEEN 1 AND 200", name=op.f("ck_shipments_line_count_range")),
+        sa.CheckConstraint("line_count BETWEEN 1 AND 51200", name=op.f("ck_shipments_line_count_range")),
         sa.CheckConstraint("uuid_extract_version(shipment_id) = 7", name=op.f("ck_shipments_shipment_id_is_uuidv7")),
         sa.ForeignKeyConstraint(
             ["order_id"], ["shop.orders.order_id"], name=op.f("fk_shipments_order_id"), ondelete="RESTRICT"
@@ -127,7 +129,7 @@ def upgrade() -> None:
             nullable=False,
             comment="requested, received or cancelled.",
         ),
-        sa.Column("reason", sa.Text(), nullable=False, comment="What the customer said."),
+        sa.Column("reason", sa.Text(), nullable=False, comment="What the customer said; erased with the order's addresses."),
         sa.Column(
             "refundable_minor",
             sa.BigInteger(),

@@ -168,9 +168,14 @@ CREATE TRIGGER returns_start_at_rest
     EXECUTE FUNCTION shop.refuse('SH103', 'a return starts requested, with nothing received',
         'Leave status, sums and counts out.');
 CREATE TRIGGER returns_facts_are_immutable
-    BEFORE UPDATE OF return_id, order_id, reason, requested_at ON shop.returns
+    BEFORE UPDATE OF return_id, order_id, requested_at ON shop.returns
     FOR EACH STATEMENT
     EXECUTE FUNCTION shop.refuse('SH102', 'what a return was announced for does not change', 'Announce another return.');
+CREATE TRIGGER returns_reason_is_only_erased
+    BEFORE UPDATE OF reason ON shop.returns
+    FOR EACH ROW WHEN (NEW.reason <> 'erased')
+    EXECUTE FUNCTION shop.refuse('SH102', 'what the customer said does not change, it can only be erased',
+        'Erase with the word erased.');
 CREATE TRIGGER returns_sums_are_kept
     BEFORE UPDATE OF refundable_minor, refund_requested_minor, item_count, received_count ON shop.returns
     FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse_direct_write('Record receipts in return_items, and insert refunds.');
@@ -416,5 +421,8 @@ COMMENT ON CONSTRAINT fk_shipment_items_shipment_id_order_id_warehouse_id ON sho
     'No index: the primary key begins with shipment_id, which is all a check needs.';
 
 COMMENT ON TYPE shop.return_status IS 'Life of a return: requested, then received or cancelled.';
+
+INSERT INTO shop.pii_columns (table_name, column_name, erase, reason) VALUES
+    ('returns', 'reason', 'after_retention', 'Says why goods came back and money went; customers may name themselves in it.');
 
 CALL shop.refuse_truncate_of('shipments', 'returns', 'return_items');

@@ -175,7 +175,7 @@ def upgrade() -> None:
             postgresql.JSONB(astext_type=sa.Text()),
             server_default=sa.text("'{}'"),
             nullable=False,
-            comment="Fields kept from the provider's message; a short list without personal data.",
+            comment="What of the provider's message is kept: codes under listed keys, which hold no personal data.",
         ),
         sa.Column(
             "occurred_at",
@@ -203,6 +203,16 @@ def upgrade() -> None:
         sa.CheckConstraint("amount_minor <= 1000000000000", name=op.f("ck_payment_events_amount_minor_limit")),
         sa.CheckConstraint("amount_minor >= 0", name=op.f("ck_payment_events_amount_minor_not_negative")),
         sa.CheckConstraint("pg_column_size(payload) <= 8192", name=op.f("ck_payment_events_payload_limit")),
+        sa.CheckConstraint(
+            "payload - ARRAY['object', 'network', 'wallet', 'funding', 'outcome', 'reason', 'decline_code',"
+            " 'risk_level', 'livemode', 'api_version', 'attempt', 'fee_minor', 'settles_on'] = '{}'",
+            name=op.f("ck_payment_events_payload_keys"),
+        ),
+        sa.CheckConstraint(
+            "NOT jsonb_path_exists(payload, 'strict $.* ? (@.type() == \"object\" || @.type() == \"array\""
+            " || @.type() == \"string\" && !(@ like_regex \"^[A-Za-z0-9_.:-]{1,64}$\"))')",
+            name=op.f("ck_payment_events_payload_values_are_codes"),
+        ),
         sa.ForeignKeyConstraint(
             ["currency"], ["shop.currencies.code"], name=op.f("fk_payment_events_currency"), ondelete="RESTRICT"
         ),
@@ -252,7 +262,7 @@ def upgrade() -> None:
         sa.Column(
             "resolved_at", sa.TIMESTAMP(timezone=True), nullable=True, comment="When it was settled; NULL while open."
         ),
-        sa.Column("resolution", sa.Text(), nullable=True, comment="What was done."),
+        sa.Column("resolution", sa.Text(), nullable=True, comment="What was done; no personal data belongs here."),
         sa.Column("resolved_by", sa.Text(), nullable=True, comment="Who settled it."),
         sa.CheckConstraint(
             "char_length(resolution) BETWEEN 1 AND 1000 AND btrim(resolution) <> ''",
@@ -320,7 +330,12 @@ def upgrade() -> None:
         ),
         sa.Column("return_id", sa.Uuid(), nullable=True, comment="The return it settles; NULL where goods stay."),
         sa.Column("amount_minor", sa.BigInteger(), nullable=False, comment="What is given back, in the minor unit."),
-        sa.Column("reason", sa.Text(), nullable=False, comment="Why."),
+        sa.Column(
+            "reason",
+            sa.Text(),
+            nullable=False,
+            comment="Why, in the words of staff; no personal data belongs here.",
+        ),
         sa.Column(
             "state",
             postgresql.ENUM(name="refund_state", schema="shop", create_type=False),

@@ -241,7 +241,7 @@ def upgrade() -> None:
         sa.Column(
             "amount_minor", sa.BigInteger(), nullable=False, comment="Amount credited with tax, in the minor unit."
         ),
-        sa.Column("reason", sa.Text(), nullable=False, comment="Why."),
+        sa.Column("reason", sa.Text(), nullable=False, comment="Why; no personal data belongs here."),
         sa.Column(
             "issued_at",
             sa.TIMESTAMP(timezone=True),

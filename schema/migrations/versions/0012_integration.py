@@ -109,6 +109,14 @@ def upgrade() -> None:
         schema="shop",
         postgresql_where=sa.text("published_at IS NULL AND parked_at IS NULL"),
     )
+    op.create_index(
+        "ix_outbox_events_parked",
+        "outbox_events",
+        ["outbox_event_id"],
+        unique=False,
+        schema="shop",
+        postgresql_where=sa.text("parked_at IS NOT NULL"),
+    )
     op.create_table(
         "audit_log",
         sa.Column(

@@ -124,7 +124,7 @@ SET search_path = pg_catalog, shop, pg_temp
 SET timezone = 'UTC'
 AS $$
 DECLARE
-    who text := nullif(current_setting('shop.actor', true), '');
+    who text := shop.actor();
     old_row jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) ELSE '{}' END;
     new_row jsonb := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) ELSE '{}' END;
     changes jsonb;

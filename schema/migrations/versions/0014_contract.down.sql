@@ -1,3 +1,4 @@
+DROP FUNCTION shop.require_actor();
 DROP FUNCTION shop.tell_outbox(text, text, text, jsonb);
 DROP FUNCTION shop.require_own(uuid);
 DROP FUNCTION shop.require_read_committed();

@@ -110,3 +110,22 @@ AS $$
     VALUES (aggregate, key, event, payload)
 $$;
 COMMENT ON FUNCTION shop.tell_outbox(text, text, text, jsonb) IS 'Writes an event in the transaction of its change.';
+
+CREATE FUNCTION shop.require_actor()
+RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+DECLARE
+    who text := shop.actor();
+BEGIN
+    IF who IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH109',
+            MESSAGE = 'nobody said who acts',
+            HINT = 'Say who acts first: SET LOCAL shop.actor = ''staff:42''.';
+    END IF;
+    RETURN who;
+END
+$$;
+COMMENT ON FUNCTION shop.require_actor() IS 'Who acts; refuses what is audited while nobody is named (SH109).';

@@ -235,7 +235,8 @@ LANGUAGE sql
 SECURITY DEFINER
 SET search_path = pg_catalog, shop, pg_temp
 RETURN api.set_cart_items(cart_id, ARRAY[variant_id], ARRAY[quantity]);
-COMMENT ON FUNCTION api.set_cart_item(uuid, bigint, integer) IS 'set_cart_items for one variant.';
+COMMENT ON FUNCTION api.set_cart_item(uuid, bigint, integer) IS
+    'set_cart_items for one variant. Locks: cart. Errors: SH001, SH002, SH003, SH005, SH201, SH202, SH203.';
 
 CREATE FUNCTION api.apply_coupon(cart_id uuid, code text)
 RETURNS bigint
@@ -401,7 +402,7 @@ END
 $$;
 COMMENT ON FUNCTION api.copy_cart(uuid, uuid) IS
     'Starts again from a cart that is closed (its order expired): a new open cart with the lines that can still be bought.'
-    ' Safe to repeat with the same new key. Locks: customer. Errors: SH001, SH002, SH003, SH004, SH005, SH205.';
+    ' Safe to repeat with the same new key. Locks: customer. Errors: SH001 to SH005, SH202, SH205.';
 
 GRANT EXECUTE ON FUNCTION
     api.create_cart(uuid, text, uuid, bigint[], integer[]), api.set_cart_items(uuid, bigint[], integer[]),

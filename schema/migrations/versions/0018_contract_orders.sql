@@ -117,7 +117,7 @@ DECLARE
     header shop.orders;
 BEGIN
     PERFORM shop.require_read_committed();
-    PERFORM shop.require(btrim(reason) <> '' AND char_length(reason) <= 500, 'reason', '1 to 500 characters');
+    PERFORM shop.require(reason ~ '^[a-z][a-z0-9_]{1,49}$', 'reason', 'a code such as customer_request or out_of_stock');
     header := shop.lock_order(cancel_order.order_id);
     IF header.status = 'cancelled' THEN
         RETURN header.status; -- A retry.
@@ -130,7 +130,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION api.cancel_order(uuid, text) IS
-    'Cancels an order of which nothing was shipped: frees its stock and its coupon. Money that was captured is refunded by'
+    'Cancels an order of which nothing was shipped: frees its stock and its coupon. The reason is a code, no words. Money that was captured is refunded by'
     ' request_refund. Safe to repeat. Locks: order, coupon, stock. Errors: SH001, SH002, SH003, SH005, SH306.';
 
 CREATE FUNCTION api.cancel_items(
@@ -152,7 +152,7 @@ BEGIN
     PERFORM shop.require(NOT EXISTS (SELECT FROM unnest(quantities) AS q WHERE q IS NULL OR q NOT BETWEEN 1 AND 999),
         'quantities', '1 to 999 units each');
     PERFORM shop.require((SELECT count(DISTINCT n) = count(*) FROM unnest(line_numbers) AS n), 'line_numbers', 'each line once');
-    PERFORM shop.require(btrim(reason) <> '' AND char_length(reason) <= 500, 'reason', '1 to 500 characters');
+    PERFORM shop.require(reason ~ '^[a-z][a-z0-9_]{1,49}$', 'reason', 'a code such as customer_request or out_of_stock');
     header := shop.lock_order(cancel_items.order_id);
     IF EXISTS (
         SELECT FROM shop.order_item_cancellations AS c

@@ -1,9 +1,12 @@
+DROP FUNCTION api.issue_credit_note(uuid, uuid);
+DROP FUNCTION shop.given_back_beyond_owed(shop.orders);
 DROP FUNCTION api.issue_invoice(uuid);
 DROP FUNCTION api.resolve_payment_exception(bigint, text);
 DROP FUNCTION api.fail_refund(uuid);
 DROP FUNCTION api.request_refund(uuid, uuid, bigint, text, uuid);
 DROP FUNCTION shop.post_payment_event(bigint, uuid, text, text, bigint, bigint);
 DROP FUNCTION api.record_payment_event(text, text, uuid, text, bigint, text, timestamptz, text, jsonb, uuid);
+DROP FUNCTION shop.kept_of_payload(jsonb);
 DROP FUNCTION api.start_payment(uuid, uuid, text, text, bigint);
 DROP TRIGGER orders_post_to_the_books ON shop.orders;
 DROP FUNCTION shop.post_order_moves();

@@ -2,6 +2,8 @@
 --   SH501  more than is owed (DETAIL: what is still to be paid)
 --   SH502  more than may be refunded (DETAIL: what may)
 --   SH503  the exception is resolved already
+--   SH504  there is nothing to credit: no invoice, or a refund that did not succeed
+--   SH505  more than is left of the invoice (DETAIL: what is)
 --
 -- The books, by event. `receivable` is the customer's account: debit what is sold, credit what is paid, cancelled or
 -- returned, debit what is paid back; when all is done it stands at nought.
@@ -195,6 +197,19 @@ COMMENT ON FUNCTION api.start_payment(uuid, uuid, text, text, bigint) IS
     ' charge. Payments that are open together never exceed what is owed. Safe to repeat. Locks: order. Errors: SH001 to'
     ' SH005, SH306, SH501.';
 
+-- Keys and values that the CHECKs of payment_events allow; the message may hold names, addresses and cards beside them.
+CREATE FUNCTION shop.kept_of_payload(message jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, shop, pg_temp
+RETURN (
+    SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each(message)
+    WHERE key IN ('object', 'network', 'wallet', 'funding', 'outcome', 'reason', 'decline_code', 'risk_level', 'livemode',
+                  'api_version', 'attempt', 'fee_minor', 'settles_on')
+      AND CASE jsonb_typeof(value)
+          WHEN 'object' THEN false WHEN 'array' THEN false
+          WHEN 'string' THEN value #>> '{}' ~ '^[A-Za-z0-9_.:-]{1,64}$' ELSE true END);
+COMMENT ON FUNCTION shop.kept_of_payload(jsonb) IS
+    'What of a provider''s message is kept: codes, numbers and flags under listed keys; nothing that names a person.';
+
 -- The webhook inbox. Whatever comes is stored once; the triggers fold it into the payment and list what breaks a rule.
 CREATE FUNCTION api.record_payment_event(
     provider text, provider_event_id text, payment_id uuid, kind text, amount_minor bigint, currency text,
@@ -227,8 +242,8 @@ BEGIN
     PERFORM shop.require(occurred_at IS NOT NULL, 'occurred_at', 'the provider''s moment');
     PERFORM shop.require(coalesce(btrim(provider_reference) <> '' AND char_length(provider_reference) <= 200, true),
         'provider_reference', 'NULL, or 1 to 200 characters');
-    PERFORM shop.require(jsonb_typeof(payload) = 'object' AND pg_column_size(payload) <= 8192, 'payload',
-        'an object of at most 8 kB');
+    PERFORM shop.require(jsonb_typeof(payload) = 'object' AND pg_column_size(payload) <= 65536, 'payload',
+        'an object of at most 64 kB');
 
     -- By our key, else by the provider's.
     SELECT * INTO known FROM shop.payments AS p
@@ -252,7 +267,8 @@ BEGIN
         (provider, provider_event_id, payment_id, kind, amount_minor, currency, payload, occurred_at)
     VALUES
         (record_payment_event.provider, record_payment_event.provider_event_id, known.payment_id,
-         record_payment_event.kind::shop.payment_event_kind, amount, record_payment_event.currency, payload, occurred_at)
+         record_payment_event.kind::shop.payment_event_kind, amount, record_payment_event.currency,
+         shop.kept_of_payload(payload), occurred_at)
     ON CONFLICT (provider, provider_event_id) DO NOTHING
     RETURNING payment_event_id INTO event_id;
     IF event_id IS NULL THEN
@@ -284,7 +300,8 @@ $$;
 COMMENT ON FUNCTION api.record_payment_event(text, text, uuid, text, bigint, text, timestamptz, text, jsonb, uuid) IS
     'Records what a payment provider says: applied, duplicate (the event was recorded before), or exception (it is stored,'
     ' and listed in payment_exceptions for somebody to decide). Events may come twice, late, or in any order. Confirms the'
-    ' order once it is covered. Locks: order, payment. Errors: SH001, SH002.';
+    ' order once it is covered. Of the payload only codes under listed keys are kept, so the provider''s whole message may be'
+    ' given. Locks: order, payment. Errors: SH001, SH002.';
 
 -- What of it counts for the order goes to its customer's account (paid positive), the rest to suspense.
 CREATE FUNCTION shop.post_payment_event(
@@ -412,12 +429,12 @@ SET search_path = pg_catalog, shop, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-    who text := nullif(current_setting('shop.actor', true), '');
+    who text;
     found shop.payment_exceptions;
 BEGIN
     PERFORM shop.require_read_committed();
     PERFORM shop.require(btrim(resolution) <> '' AND char_length(resolution) <= 1000, 'resolution', '1 to 1000 characters');
-    PERFORM shop.require(char_length(btrim(who)) BETWEEN 1 AND 200, 'shop.actor', 'set to who decides, such as staff:42');
+    who := shop.require_actor();
     SELECT * INTO found FROM shop.payment_exceptions AS e
     WHERE e.payment_exception_id = resolve_payment_exception.payment_exception_id FOR NO KEY UPDATE;
     IF found.payment_exception_id IS NULL THEN
@@ -440,7 +457,7 @@ END
 $$;
 COMMENT ON FUNCTION api.resolve_payment_exception(bigint, text) IS
     'Records what was decided about money that broke a rule, and by whom (shop.actor). Safe to repeat. Locks: the exception.'
-    ' Errors: SH001, SH002, SH005, SH503.';
+    ' Errors: SH001, SH002, SH005, SH109, SH503.';
 
 CREATE FUNCTION api.issue_invoice(order_id uuid)
 RETURNS TABLE (series text, number bigint, issued_at timestamptz, total_minor bigint)
@@ -479,10 +496,100 @@ COMMENT ON FUNCTION api.issue_invoice(uuid) IS
     'Issues the invoice of a confirmed order, with the next number of the year''s series, or returns the one there is. Locks:'
     ' order, series. Errors: SH002, SH003, SH005, SH306.';
 
+-- What was given back beyond what the customer was owed: more than was paid too much after cancellations, and more than
+-- what came back is worth. Goods were sold for less than the order says, and the books are corrected by that.
+CREATE FUNCTION shop.given_back_beyond_owed(header shop.orders)
+RETURNS bigint
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+    SELECT greatest(
+        (SELECT coalesce(sum(amount_minor), 0) FROM shop.refunds
+         WHERE order_id = header.order_id AND state = 'succeeded')
+        - greatest(header.captured_minor - (header.total_minor - header.cancelled_minor), 0)
+        - (SELECT coalesce(sum(refundable_minor), 0) FROM shop.returns WHERE order_id = header.order_id)
+        - (SELECT coalesce(sum(line.amount_minor), 0)
+           FROM shop.journals AS entry
+           JOIN shop.journal_lines AS line USING (journal_id)
+           WHERE entry.order_id = header.order_id AND entry.kind = 'correction'
+             AND line.account IN ('revenue', 'tax_payable')),
+        0)::bigint
+$$;
+COMMENT ON FUNCTION shop.given_back_beyond_owed(shop.orders) IS
+    'What was refunded of an order beyond cancellations and returns, and is not corrected in the books yet.';
+
+CREATE FUNCTION api.issue_credit_note(order_id uuid, refund_id uuid DEFAULT NULL)
+RETURNS TABLE (series text, number bigint, issued_at timestamptz, amount_minor bigint)
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    header shop.orders;
+    bill shop.invoices;
+    refund shop.refunds;
+    amount bigint;
+    given bigint;
+    given_tax bigint;
+    year_series text := 'CN-' || to_char(now() AT TIME ZONE 'UTC', 'YYYY');
+BEGIN
+    PERFORM shop.require_read_committed();
+    header := shop.lock_order(issue_credit_note.order_id);
+    SELECT * INTO bill FROM shop.invoices AS i WHERE i.order_id = header.order_id;
+    IF issue_credit_note.refund_id IS NOT NULL THEN
+        SELECT * INTO refund FROM shop.refunds AS r
+        WHERE r.refund_id = issue_credit_note.refund_id AND r.order_id = header.order_id;
+        IF NOT FOUND THEN
+            PERFORM shop.refuse_missing('refund of that order', issue_credit_note.refund_id::text);
+        END IF;
+    ELSIF header.status <> 'cancelled' THEN
+        PERFORM shop.refuse_order_status(header, 'credited without a refund');
+    END IF;
+    IF bill.invoice_id IS NULL OR refund.state <> 'succeeded' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH504',
+            MESSAGE = CASE WHEN bill.invoice_id IS NULL THEN format('order %s has no invoice', header.order_number)
+                      ELSE format('refund %s is %s', refund.refund_id, refund.state) END,
+            HINT = 'A credit note corrects an invoice, once the money went back or the order was cancelled.';
+    END IF;
+
+    amount := coalesce(refund.amount_minor, bill.total_minor - bill.credited_minor);
+    IF amount > 0 AND NOT EXISTS (
+        SELECT FROM shop.credit_notes AS n WHERE n.order_id = header.order_id AND n.refund_id = refund.refund_id
+    ) THEN
+        IF amount > bill.total_minor - bill.credited_minor THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'SH505',
+                MESSAGE = format('%s is left of invoice %s-%s', bill.total_minor - bill.credited_minor, bill.series, bill.number),
+                HINT = 'More was given back than was billed and not yet credited; that needs no credit note.',
+                DETAIL = jsonb_build_object('creditable_minor', bill.total_minor - bill.credited_minor);
+        END IF;
+        INSERT INTO shop.document_series (series) VALUES (year_series) ON CONFLICT DO NOTHING;
+        INSERT INTO shop.credit_notes (series, invoice_id, refund_id, order_id, currency, amount_minor, reason)
+        VALUES (year_series, bill.invoice_id, refund.refund_id, header.order_id, header.currency, amount,
+                CASE WHEN refund.refund_id IS NULL THEN 'Cancellation' WHEN refund.return_id IS NULL THEN 'Refund'
+                     ELSE 'Return' END);
+        -- Cancellations and returns stand in the books already; what is given on top of them does not.
+        given := CASE WHEN refund.refund_id IS NULL THEN 0 ELSE least(amount, shop.given_back_beyond_owed(header)) END;
+        given_tax := CASE WHEN given > 0 THEN div(header.tax_minor::numeric * given, header.total_minor) ELSE 0 END;
+        PERFORM shop.post_journal('correction', header.order_id, NULL, header.currency,
+            format('Credit for order %s', header.order_number),
+            ARRAY['revenue', 'tax_payable', 'receivable'], ARRAY[given - given_tax, given_tax, -given]);
+    END IF;
+    RETURN QUERY SELECT n.series, n.number, n.issued_at, n.amount_minor FROM shop.credit_notes AS n
+    WHERE n.order_id = header.order_id AND n.refund_id IS NOT DISTINCT FROM refund.refund_id;
+END
+$$;
+COMMENT ON FUNCTION api.issue_credit_note(uuid, uuid) IS
+    'Issues the credit note of a refund that succeeded, or, without a refund, of what is left of the invoice of a cancelled'
+    ' order; the next number of the year''s series, or the note there is. What is given beyond cancellations and returns is'
+    ' taken off the revenue. Safe to repeat. Locks: order, series. Errors: SH002, SH003, SH005, SH306, SH504, SH505.';
+
 GRANT EXECUTE ON FUNCTION api.start_payment(uuid, uuid, text, text, bigint)
 TO shop_app, shop_storefront, shop_backoffice;
 GRANT EXECUTE ON FUNCTION
     api.record_payment_event(text, text, uuid, text, bigint, text, timestamptz, text, jsonb, uuid),
     api.request_refund(uuid, uuid, bigint, text, uuid), api.fail_refund(uuid),
-    api.resolve_payment_exception(bigint, text), api.issue_invoice(uuid)
+    api.resolve_payment_exception(bigint, text), api.issue_invoice(uuid), api.issue_credit_note(uuid, uuid)
 TO shop_app, shop_backoffice;

@@ -35,7 +35,7 @@ CREATE FUNCTION shop.act_as_customer(wanted uuid) RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
 BEGIN
-    IF nullif(current_setting('shop.actor', true), '') IS NULL THEN
+    IF shop.actor() IS NULL THEN
         PERFORM set_config('shop.actor', 'customer:' || wanted, true);
     END IF;
 END

@@ -1,5 +1,6 @@
 -- The outbox: events are delivered at least once, in sequence per aggregate, by any number of workers. Errors, 7xx:
 --   SH701  the lease is over, or was never this worker's
+--   SH702  the event is not parked
 
 -- An event is offered only when no earlier one of its aggregate is open: leased elsewhere, waiting for its retry, or parked.
 -- Two workers that claim at once skip each other's rows: the later event of an aggregate is not offered while the earlier one
@@ -89,9 +90,91 @@ END
 $$;
 COMMENT ON FUNCTION api.ack_outbox(timestamptz, uuid, uuid, text) IS
     'Tells how a delivery went: published, retry (after a pause that doubles), or parked after ten attempts; a parked event'
-    ' holds back its aggregate until somebody decides. Locks: the event. Errors: SH002, SH005, SH701.';
+    ' holds back its aggregate until release_outbox() decides. Locks: the event. Errors: SH002, SH005, SH701.';
 
-GRANT EXECUTE ON FUNCTION api.claim_outbox(integer, interval), api.ack_outbox(timestamptz, uuid, uuid, text) TO shop_app;
+-- Somebody decides: that is audited, with what was there before.
+CREATE TRIGGER outbox_events_audit
+    AFTER UPDATE OF parked_at ON shop.outbox_events
+    FOR EACH ROW WHEN (OLD.parked_at IS NOT NULL AND NEW.parked_at IS NULL)
+    EXECUTE FUNCTION shop.audit('values', 'outbox_event_id');
+
+CREATE FUNCTION api.release_outbox(outbox_event_id uuid, decision text, reason text)
+RETURNS text
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    event shop.outbox_events;
+    decided text := format('%s by %s: %s', decision, shop.actor(), reason);
+BEGIN
+    PERFORM shop.require_read_committed();
+    PERFORM shop.require(decision IN ('requeue', 'skip'), 'decision', 'requeue or skip');
+    PERFORM shop.require(btrim(reason) <> '' AND char_length(reason) <= 500, 'reason', '1 to 500 characters');
+    PERFORM shop.require_actor();
+    SELECT * INTO event FROM shop.outbox_events AS e
+    WHERE e.outbox_event_id = release_outbox.outbox_event_id AND e.parked_at IS NOT NULL FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        -- A retry or a mistake; without the event's time no index helps, and there is no hurry.
+        SELECT * INTO event FROM shop.outbox_events AS e
+        WHERE e.outbox_event_id = release_outbox.outbox_event_id FOR NO KEY UPDATE;
+    END IF;
+    IF event.outbox_event_id IS NULL THEN
+        PERFORM shop.refuse_missing('outbox event', release_outbox.outbox_event_id::text);
+    END IF;
+    IF event.parked_at IS NULL AND event.last_error IS DISTINCT FROM decided THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH702',
+            MESSAGE = format('event %s is not parked', event.outbox_event_id),
+            HINT = 'parked_events() lists those that are.',
+            DETAIL = jsonb_build_object('published_at', event.published_at, 'attempts', event.attempts);
+    END IF;
+    IF event.parked_at IS NOT NULL THEN
+        UPDATE shop.outbox_events AS e
+        SET parked_at = NULL, last_error = decided,
+            attempts = CASE decision WHEN 'requeue' THEN 0 ELSE e.attempts END,
+            published_at = CASE decision WHEN 'skip' THEN now() END
+        WHERE e.created_at = event.created_at AND e.outbox_event_id = event.outbox_event_id;
+    END IF;
+    RETURN CASE decision WHEN 'skip' THEN 'skipped' ELSE 'requeued' END;
+END
+$$;
+COMMENT ON FUNCTION api.release_outbox(uuid, text, text) IS
+    'Decides about a parked event: requeue (it is offered again, with ten new attempts) or skip (it counts as delivered, and'
+    ' the next of its aggregate is offered). Audited with who and why. Safe to repeat. Locks: the event. Errors: SH001,'
+    ' SH002, SH005, SH109, SH702.';
+
+CREATE FUNCTION api.parked_events(page integer DEFAULT 100)
+RETURNS TABLE (
+    outbox_event_id uuid, event_type text, aggregate_type text, aggregate_id text, sequence bigint, parked_at timestamptz,
+    attempts integer, last_error text, held_back bigint)
+LANGUAGE plpgsql STABLE
+SECURITY DEFINER
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM shop.require(page BETWEEN 1 AND 1000, 'page', '1 to 1000 events');
+    RETURN QUERY
+    SELECT e.outbox_event_id, e.event_type, e.aggregate_type, e.aggregate_id, e.sequence, e.parked_at, e.attempts, e.last_error,
+           (SELECT count(*) FROM shop.outbox_events AS later
+            WHERE later.aggregate_type = e.aggregate_type AND later.aggregate_id = e.aggregate_id
+              AND later.sequence > e.sequence)
+    FROM shop.outbox_events AS e
+    WHERE e.parked_at IS NOT NULL
+    ORDER BY e.parked_at, e.outbox_event_id
+    LIMIT page;
+END
+$$;
+COMMENT ON FUNCTION api.parked_events(integer) IS
+    'Events that were set aside after ten attempts, longest first, with what the last delivery said and how many later events'
+    ' wait behind each. Decide by release_outbox(). Errors: SH001.';
+
+GRANT EXECUTE ON FUNCTION
+    api.claim_outbox(integer, interval), api.ack_outbox(timestamptz, uuid, uuid, text)
+TO shop_app;
+GRANT EXECUTE ON FUNCTION api.release_outbox(uuid, text, text), api.parked_events(integer) TO shop_app, shop_backoffice;
 
 -- Retention. Each kind of row goes when nobody needs it any more; what history refers to stays.
 CREATE FUNCTION api.purge(batch integer DEFAULT 10000)

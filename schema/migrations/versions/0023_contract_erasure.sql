@@ -10,22 +10,6 @@ SET search_path = pg_catalog, shop, pg_temp
 RETURN 'erased-' || key || '@erased.invalid';
 COMMENT ON FUNCTION shop.erased_email(uuid) IS 'What takes the place of an e-mail address; no mail can be sent there.';
 
-CREATE FUNCTION shop.require_actor()
-RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog, shop, pg_temp
-AS $$
-BEGIN
-    IF nullif(current_setting('shop.actor', true), '') IS NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'SH109',
-            MESSAGE = 'nobody said who acts',
-            HINT = 'Say who acts first: SET LOCAL shop.actor = ''staff:42''.';
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION shop.require_actor() IS 'Refuses what is audited while nobody is named as actor (SH109).';
-
 -- Audit ---------------------------------------------------------------------------------------------------------------
 
 CREATE TRIGGER orders_audit
@@ -37,6 +21,9 @@ CREATE TRIGGER order_addresses_audit
 CREATE TRIGGER invoices_audit
     AFTER UPDATE OF buyer_name, buyer_address, buyer_tax_number ON shop.invoices
     FOR EACH ROW EXECUTE FUNCTION shop.audit('names', 'invoice_id');
+CREATE TRIGGER returns_audit
+    AFTER UPDATE OF reason ON shop.returns
+    FOR EACH ROW EXECUTE FUNCTION shop.audit('names', 'return_id');
 
 -- What comes while its customer is erased -----------------------------------------------------------------------------
 
@@ -294,6 +281,9 @@ BEGIN
                           OR (place.company, place.line2, place.postal_code, place.phone)
                               IS DISTINCT FROM (NULL, NULL, NULL, NULL)))
                OR EXISTS (
+                   SELECT FROM shop.returns AS sent_back
+                   WHERE sent_back.order_id = header.order_id AND sent_back.reason <> 'erased')
+               OR EXISTS (
                    SELECT FROM shop.invoices AS invoice
                    WHERE invoice.order_id = header.order_id
                      AND ((invoice.buyer_name, invoice.buyer_address) <> ('erased', 'erased')
@@ -314,6 +304,9 @@ BEGIN
             phone = NULL
         WHERE order_id = ANY (due) RETURNING 1
     ) SELECT 'order_addresses', count(*) FROM gone;
+    RETURN QUERY WITH gone AS (
+        UPDATE shop.returns SET reason = 'erased' WHERE order_id = ANY (due) AND reason <> 'erased' RETURNING 1
+    ) SELECT 'returns', count(*) FROM gone;
     RETURN QUERY WITH gone AS (
         UPDATE shop.invoices SET buyer_name = 'erased', buyer_address = 'erased', buyer_tax_number = NULL
         WHERE order_id = ANY (due) RETURNING 1

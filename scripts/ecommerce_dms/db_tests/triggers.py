@@ -41,6 +41,7 @@ MUTABLE = {
     "return_items.written_off_quantity": "set once, when the parcel is received",
     "return_items.warehouse_id": "set once, when the parcel is received",
     "return_items.received_at": "set once, when the parcel is received",
+    "returns.reason": "erased, and changed in no other way",
     "returns.status": "moves as check_return_move allows",
     "returns.received_at": "set when the parcel is received",
     "shipments.tracking_number": "carriers hand it out late, and correct it",
