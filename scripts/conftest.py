@@ -32,7 +32,9 @@ from ecommerce_dms.settings import Settings, load_settings
 from psycopg2 import errors
 
 # Their assertions are to say as much as those of test_db.py, which runs them.
-pytest.register_assert_rewrite(*(f"ecommerce_dms.db_tests.{module}" for module in ("folds", "guards", "races")))
+pytest.register_assert_rewrite(
+    *(f"ecommerce_dms.db_tests.{module}" for module in ("corruptions", "folds", "guards", "races"))
+)
 
 # search_path: so that names are printed with their schema, whatever the database or the user has set.
 _READ_ONLY = {"default_transaction_read_only": "on", "search_path": "pg_catalog"}

@@ -26,6 +26,7 @@ from ecommerce_dms.connection import connect
 from ecommerce_dms.db_tests import (
     bad_writes,
     columns,
+    corruptions,
     data,
     drift,
     folds,
@@ -167,6 +168,7 @@ TestAttacks = guards.TestAttacks
 TestUpkeep = guards.TestUpkeep
 TestOtherWaysIn = guards.TestOtherWaysIn
 TestCompleteness = guards.TestCompleteness
+TestCorruptions = corruptions.TestCorruptions
 TestPaymentFold = folds.TestPaymentFold
 TestRaces = races.TestRaces
 TestNoDeadlock = races.TestNoDeadlock

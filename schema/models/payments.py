@@ -137,8 +137,8 @@ class PaymentEvent(Base):
             name="payload_keys",
         ),
         CheckConstraint(
-            "NOT jsonb_path_exists(payload, 'strict $.* ? (@.type() == \"object\" || @.type() == \"array\""
-            " || @.type() == \"string\" && !(@ like_regex \"^[A-Za-z0-9_.:-]{1,64}$\"))')",
+            'NOT jsonb_path_exists(payload, \'strict $.* ? (@.type() == "object" || @.type() == "array"'
+            ' || @.type() == "string" && !(@ like_regex "^[A-Za-z0-9_.:-]{1,64}$"))\')',
             name="payload_values_are_codes",
         ),
         # With the provider, so that one provider's event can never count on another provider's payment.

@@ -211,7 +211,12 @@ def test_an_event_that_is_given_up_is_shown_until_somebody_decides(
 
     printed, said = start("--parked").communicate(timeout=60)
     (event,) = map(json.loads, printed.splitlines())
-    assert (event["aggregate_id"], event["sequence"], event["last_error"], event["held_back"]) == ("o1", 1, "HTTP 400", 1)
+    assert (event["aggregate_id"], event["sequence"], event["last_error"], event["held_back"]) == (
+        "o1",
+        1,
+        "HTTP 400",
+        1,
+    )
     assert "api.release_outbox" in said
     receiver.answer = lambda event: 200
     _, said = start("--once", "--post-to", receiver.url).communicate(timeout=60)

@@ -100,7 +100,9 @@ def test_a_function_promises_the_codes_that_it_and_what_it_calls_can_raise(
     """All but those of guards (1xx), which any write can meet, and which say so by the name of a trigger."""
     bodies = bodies_in(template)
     for name, function in reference.functions.items():
-        reached = {code for called in reachable(name, bodies) for code in re.findall(r"\bSH[02-9]\d\d\b", bodies[called])}
+        reached = {
+            code for called in reachable(name, bodies) for code in re.findall(r"\bSH[02-9]\d\d\b", bodies[called])
+        }
         promised = {code for code in function.codes if not code.startswith("SH1")}
         assert (name, sorted(promised)) == (name, sorted(reached))
 

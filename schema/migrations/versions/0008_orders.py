@@ -673,9 +673,7 @@ def upgrade() -> None:
             nullable=False,
             comment="When.",
         ),
-        sa.CheckConstraint(
-            "reason ~ '^[a-z][a-z0-9_]{1,49}$'", name=op.f("ck_order_item_cancellations_reason_format")
-        ),
+        sa.CheckConstraint("reason ~ '^[a-z][a-z0-9_]{1,49}$'", name=op.f("ck_order_item_cancellations_reason_format")),
         sa.CheckConstraint("quantity > 0", name=op.f("ck_order_item_cancellations_quantity_positive")),
         sa.CheckConstraint(
             "uuid_extract_version(cancellation_id) = 7",

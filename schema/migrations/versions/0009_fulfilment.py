@@ -27,7 +27,12 @@ def upgrade() -> None:
         sa.Column("order_id", sa.Uuid(), nullable=False, comment="The order."),
         sa.Column("warehouse_id", sa.BigInteger(), nullable=False, comment="Where it left from."),
         sa.Column("carrier", sa.Text(), nullable=False, comment="Who carries it."),
-        sa.Column("tracking_number", sa.Text(), nullable=True, comment="The carrier's number, if any; no personal data belongs here."),
+        sa.Column(
+            "tracking_number",
+            sa.Text(),
+            nullable=True,
+            comment="The carrier's number, if any; no personal data belongs here.",
+        ),
         sa.Column(
             "line_count", sa.Integer(), nullable=False, comment="Number of its items, one for each line and slot."
         ),
@@ -129,7 +134,9 @@ def upgrade() -> None:
             nullable=False,
             comment="requested, received or cancelled.",
         ),
-        sa.Column("reason", sa.Text(), nullable=False, comment="What the customer said; erased with the order's addresses."),
+        sa.Column(
+            "reason", sa.Text(), nullable=False, comment="What the customer said; erased with the order's addresses."
+        ),
         sa.Column(
             "refundable_minor",
             sa.BigInteger(),

@@ -209,8 +209,8 @@ def upgrade() -> None:
             name=op.f("ck_payment_events_payload_keys"),
         ),
         sa.CheckConstraint(
-            "NOT jsonb_path_exists(payload, 'strict $.* ? (@.type() == \"object\" || @.type() == \"array\""
-            " || @.type() == \"string\" && !(@ like_regex \"^[A-Za-z0-9_.:-]{1,64}$\"))')",
+            'NOT jsonb_path_exists(payload, \'strict $.* ? (@.type() == "object" || @.type() == "array"'
+            ' || @.type() == "string" && !(@ like_regex "^[A-Za-z0-9_.:-]{1,64}$"))\')',
             name=op.f("ck_payment_events_payload_values_are_codes"),
         ),
         sa.ForeignKeyConstraint(

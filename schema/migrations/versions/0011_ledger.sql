@@ -1,12 +1,11 @@
 -- The books. An entry is written once and sums to zero; a document number is given once and leaves no gap.
 
 INSERT INTO shop.ledger_accounts (account, meaning) VALUES
-    ('receivable', 'What customers owe. Debit: sold; credit: paid or cancelled.'),
+    ('receivable', 'What customers owe, or are owed. Debit: sold or refunded; credit: paid, cancelled or returned.'),
     ('provider_clearing', 'Money at the payment providers. Debit: captured; credit: refunded or paid out.'),
     ('revenue', 'Goods sold, without tax. Credit: sold; debit: cancelled or returned.'),
     ('shipping_revenue', 'Delivery charged, without tax. Credit: charged; debit: given back.'),
     ('tax_payable', 'Tax owed to the authorities. Credit: charged; debit: given back.'),
-    ('refunds_payable', 'What customers are to get back. Credit: promised; debit: refunded.'),
     ('suspense', 'Money that moved and belongs to no order yet. Credit: came in; debit: cleared.');
 
 -- Journal --------------------------------------------------------------------------------------------------------------

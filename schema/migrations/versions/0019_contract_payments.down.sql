@@ -8,6 +8,7 @@ DROP FUNCTION shop.post_payment_event(bigint, uuid, text, text, bigint, bigint);
 DROP FUNCTION api.record_payment_event(text, text, uuid, text, bigint, text, timestamptz, text, jsonb, uuid);
 DROP FUNCTION shop.kept_of_payload(jsonb);
 DROP FUNCTION api.start_payment(uuid, uuid, text, text, bigint);
+DROP FUNCTION shop.invariant_orders_stand_in_the_books();
 DROP TRIGGER orders_post_to_the_books ON shop.orders;
 DROP FUNCTION shop.post_order_moves();
 DROP FUNCTION shop.post_sale(shop.orders);

@@ -144,6 +144,39 @@ CREATE TRIGGER orders_post_to_the_books
         OLD.status <> NEW.status OR OLD.cancelled_minor <> NEW.cancelled_minor OR OLD.returned_units <> NEW.returned_units)
     EXECUTE FUNCTION shop.post_order_moves();
 
+CREATE FUNCTION shop.invariant_orders_stand_in_the_books()
+RETURNS TABLE (examined bigint, violations bigint, example text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+    SELECT count(*), count(*) FILTER (WHERE wrong), min(format('order %s', order_id)) FILTER (WHERE wrong)
+    FROM (
+        SELECT order_id,
+               CASE WHEN coalesce(booked.sales, 0) = 0
+                   THEN header.total_minor > 0 AND header.status IN ('confirmed', 'completed')
+                        OR (booked.cancelled, booked.returned) <> (0, 0)
+                   ELSE (booked.sales, booked.sold, booked.cancelled, booked.returned)
+                        <> (1, header.total_minor, header.cancelled_minor, coalesce(sent_back.worth, 0)) END AS wrong
+        FROM shop.orders AS header
+        LEFT JOIN (
+            SELECT entry.order_id,
+                   count(*) FILTER (WHERE entry.kind = 'sale') AS sales,
+                   coalesce(sum(line.amount_minor) FILTER (WHERE entry.kind = 'sale'), 0) AS sold,
+                   coalesce(-sum(line.amount_minor) FILTER (WHERE entry.kind = 'cancellation'), 0) AS cancelled,
+                   coalesce(-sum(line.amount_minor) FILTER (WHERE entry.kind = 'return'), 0) AS returned
+            FROM shop.journals AS entry
+            JOIN shop.journal_lines AS line USING (journal_id)
+            WHERE line.account = 'receivable'
+            GROUP BY entry.order_id
+        ) AS booked USING (order_id)
+        LEFT JOIN (
+            SELECT order_id, sum(refundable_minor) AS worth FROM shop.returns GROUP BY order_id
+        ) AS sent_back USING (order_id)
+    ) AS checked
+$$;
+COMMENT ON FUNCTION shop.invariant_orders_stand_in_the_books() IS
+    'A confirmed order is one sale of its total in the books, less what of it was cancelled and what came back.';
+
 CREATE FUNCTION api.start_payment(
     payment_id uuid, order_id uuid, provider text, method text, amount_minor bigint DEFAULT NULL)
 RETURNS bigint

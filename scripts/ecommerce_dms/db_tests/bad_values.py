@@ -122,9 +122,9 @@ BY_NAME = {
     },
     "payment_events": {
         "money_moves_an_amount": "kind = 'captured', amount_minor = 0",
-        "payload_keys": "payload = '{\"billing_name\": \"x\"}'",
+        "payload_keys": 'payload = \'{"billing_name": "x"}\'',
         "payload_limit": "payload = jsonb_build_object('fee_minor', repeat('123456789', 3000)::numeric)",
-        "payload_values_are_codes": "payload = '{\"reason\": \"Aoife Byrne\"}'",
+        "payload_values_are_codes": 'payload = \'{"reason": "Aoife Byrne"}\'',
     },
     "payment_exceptions": {
         "resolution_is_whole": "resolved_at = raised_at, resolution = NULL",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ecommerce_dms.db_tests import privilege_matrix
 from ecommerce_dms.db_tests.check import Check, query
 from ecommerce_dms.roles import OWNER, ROLES
 
@@ -59,6 +60,19 @@ granted AS (
 
 
 CHECKS = (
+    Check(
+        "each role may do what the matrix says, and nothing else",
+        lambda connection: privilege_matrix.deviations(connection, GROUPS),
+        faults={
+            "shop_app has SELECT on table shop.audit_log": "GRANT SELECT ON shop.audit_log TO shop_app",
+            "shop_analyst has UPDATE on column shop.orders.status": "GRANT UPDATE (status) ON shop.orders TO shop_analyst",
+            "shop_storefront has EXECUTE on function api.purge": "GRANT EXECUTE ON FUNCTION api.purge TO shop_storefront",
+            "shop_monitor has EXECUTE on function shop.end_order": "GRANT EXECUTE ON FUNCTION shop.end_order TO shop_monitor",
+            "shop_app has CREATE on schema api": "GRANT CREATE ON SCHEMA api TO shop_app",
+            "shop_backoffice lacks EXECUTE on function api.ship": "REVOKE EXECUTE ON FUNCTION api.ship FROM shop_backoffice",
+            "shop_app lacks SELECT on table shop.orders": "REVOKE SELECT ON shop.orders FROM shop_app",
+        },
+    ),
     Check(
         "PUBLIC has no privilege on the database, its schemas and anything in them",
         query(f"""{_GRANTED}

@@ -357,6 +357,38 @@ RACES = (
         harm="(SELECT count(*) > 1 FROM shop.outbox_events WHERE aggregate_id = 'b' AND sequence = 1)",
     ),
     Race(
+        "one_mailbox_gets_two_accounts",
+        first="INSERT INTO shop.customers (email, full_name) VALUES ('racer@example.org', 'One')",
+        second="INSERT INTO shop.customers (email, full_name) VALUES ('Racer@Example.ORG', 'Two')",
+        refused=("23505", "uq_customers_email_normalized"),
+        guards=(Guard("index", "shop.customers", "uq_customers_email_normalized"),),
+        harm="(SELECT count(*) > 1 FROM shop.customers WHERE email_normalized = 'racer@example.org')",
+    ),
+    Race(
+        "one_moment_gets_two_prices",
+        first="""INSERT INTO shop.variant_prices (variant_id, currency, valid_from, amount_minor)
+                 VALUES (1, 'EUR', '2100-01-01', 100)""",
+        second="""INSERT INTO shop.variant_prices (variant_id, currency, valid_from, amount_minor)
+                  VALUES (1, 'EUR', '2100-01-01', 200)""",
+        refused=("23505", "pk_variant_prices"),
+        guards=(constraint("variant_prices", "pk_variant_prices"),),
+        harm="(SELECT count(*) > 1 FROM shop.variant_prices WHERE variant_id = 1 AND valid_from = '2100-01-01')",
+    ),
+    Race(
+        "stock_comes_for_a_variant_that_is_deleted",
+        setup="""WITH product AS (
+                     INSERT INTO shop.products (slug, name, tax_class) VALUES ('gone', 'Gone', 'standard') RETURNING product_id)
+                 INSERT INTO shop.product_variants (product_id, sku, name, weight_grams)
+                 SELECT product_id, 'GONE', 'Gone', 1 FROM product""",
+        first="""INSERT INTO shop.stock_levels (variant_id, warehouse_id)
+                 SELECT variant_id, 1 FROM shop.product_variants WHERE sku = 'GONE'""",
+        second="DELETE FROM shop.product_variants WHERE sku = 'GONE'",
+        refused=("23001", "fk_stock_levels_variant_id"),
+        guards=(constraint("stock_levels", "fk_stock_levels_variant_id"),),
+        harm="""EXISTS (SELECT FROM shop.stock_levels AS level
+                        WHERE NOT EXISTS (SELECT FROM shop.product_variants AS v WHERE v.variant_id = level.variant_id))""",
+    ),
+    Race(
         "option_values_overtake_each_other",
         setup="INSERT INTO shop.product_options (product_id, name, position) VALUES (4, 'Paper', 1), (4, 'Size', 2)",
         first="""INSERT INTO shop.variant_option_values (variant_id, product_option_id, product_id, value)
@@ -689,6 +721,15 @@ class TestRushes:
         prepare(shop, more + "".join(order(number) for number in numbers))
         refused = self.rush(shop, level, [allocation(number) for number in numbers])
         assert refused == ["23514"] * (self.CONTENDERS - 3)
+        assert broken_invariants(shop) == []
+
+    @pytest.mark.parametrize("level", LEVELS)
+    def test_one_statement_does_not_promise_the_last_unit_twice(self, level: str, shop: Settings) -> None:
+        """Each row of it sees what the rows before it took."""
+        prepare(shop, order("d101") + order("d102"))
+        both = f"{allocation('d101')}, ({key('d102')}, 1, 1, 5, 1)"
+        assert self.rush(shop, level, [both]) == ["23514"]
+        assert self.rush(shop, level, [allocation("d101")]) == []
         assert broken_invariants(shop) == []
 
     @pytest.mark.parametrize("level", LEVELS)

@@ -4,9 +4,9 @@ What is posted when:
 
     confirmed     receivable            to revenue, shipping_revenue, tax_payable
     captured      provider_clearing     to receivable; to suspense where no order is owed the money
-    cancelled     revenue, tax_payable  to receivable, or to refunds_payable where it was paid for already
-    returned      revenue, tax_payable  to refunds_payable
-    refunded      refunds_payable       to provider_clearing
+    cancelled     revenue, tax_payable  to receivable
+    returned      revenue, tax_payable  to receivable
+    refunded      receivable            to provider_clearing
     dispute lost  receivable            to provider_clearing: the claim is open again
 """
 
@@ -56,11 +56,9 @@ class Ledger:
         amounts = {"receivable": order.total, **{a: -amount for a, amount in whole(order).items()}}
         self.post("sale", order.key, order.currency, f"Order {order.number} confirmed", moment, amounts)
 
-    def take_back(
-        self, kind: str, order: Order, given_back: Amounts, credited: str, description: str, moment: dt.datetime
-    ) -> None:
-        """Reverses a part of the sale: debits what `given_back` says, credits one account with the sum."""
-        amounts = {**given_back, credited: -sum(given_back.values())}
+    def take_back(self, kind: str, order: Order, given_back: Amounts, description: str, moment: dt.datetime) -> None:
+        """Reverses a part of the sale: debits what `given_back` says, credits the customer with the sum."""
+        amounts = {**given_back, "receivable": -sum(given_back.values())}
         self.post(kind, order.key, order.currency, description, moment, amounts)
 
     def invoice(self, order: Order, moment: dt.datetime, credited: int) -> Ticket:

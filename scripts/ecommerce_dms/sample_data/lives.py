@@ -176,9 +176,8 @@ class Life:
         if not self._end("cancelled", "customer_request", moment, self._rng.choice(_STAFF)):
             return
         is_captured = payments.last.captured > 0
-        credited = "refunds_payable" if is_captured else "receivable"
         text = f"Order {order.number} cancelled"
-        self._world.ledger.take_back("cancellation", order, ledger.whole(order), credited, text, moment)
+        self._world.ledger.take_back("cancellation", order, ledger.whole(order), text, moment)
         if is_captured:
             self._give_back(order.total, moment, "Order cancelled")
         else:
@@ -217,9 +216,8 @@ class Life:
         value, tax = line.value(1), line.tax_value(1)
         self._tell(moment, "order.items_cancelled", units=1)
         is_captured = self._payments.last.captured > 0
-        credited = "refunds_payable" if is_captured else "receivable"
         text = f"A unit of order {order.number} cancelled"
-        self._world.ledger.take_back("cancellation", order, ledger.part(value, tax), credited, text, moment)
+        self._world.ledger.take_back("cancellation", order, ledger.part(value, tax), text, moment)
         if is_captured:
             self._give_back(value, moment, "Unit cancelled")
         elif value:
@@ -289,7 +287,7 @@ class Life:
         self._tell(moment, "return.received", return_id=self._return.key)
         given_back = ledger.part(receipt.value, receipt.tax)
         text = f"Return to order {self._order.number}"
-        self._world.ledger.take_back("return", self._order, given_back, "refunds_payable", text, moment)
+        self._world.ledger.take_back("return", self._order, given_back, text, moment)
         asked = minutes_later(rng, moment, 1, 90)
         if story.refund == "failed_first":
             self._give_back(receipt.value, asked, "Return", "failed")
@@ -302,7 +300,7 @@ class Life:
         if amount and self._has_happened(moment):
             given_back = ledger.part(amount, order.tax * amount // order.total)
             text = f"Goodwill for order {order.number}"
-            self._world.ledger.take_back("correction", order, given_back, "refunds_payable", text, moment)
+            self._world.ledger.take_back("correction", order, given_back, text, moment)
             self._give_back(amount, moment, "Goodwill")
 
     def _give_back(self, amount: int, moment: dt.datetime, reason: str, outcome: str = "succeeded") -> None:

@@ -211,7 +211,7 @@ class Payments:
         reason: str,
         return_id: str | None = None,
         outcome: str = "succeeded",
-        debited: str = "refunds_payable",
+        debited: str = "receivable",
     ) -> tuple[str, str, dt.datetime | None] | None:
         """Asks for a refund that will succeed, fail, or stay pending; returns its key, state, and when it succeeded.
 
