@@ -4247,6 +4247,38 @@ $$;
 
 COMMENT ON FUNCTION shop.invariant_orders_are_whole() IS 'Every order has both addresses, and its discount is explained by its coupon.';
 
+CREATE FUNCTION shop.invariant_orders_stand_in_the_books() RETURNS TABLE(examined bigint, violations bigint, example text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+    SELECT count(*), count(*) FILTER (WHERE wrong), min(format('order %s', order_id)) FILTER (WHERE wrong)
+    FROM (
+        SELECT order_id,
+               CASE WHEN coalesce(booked.sales, 0) = 0
+                   THEN header.total_minor > 0 AND header.status IN ('confirmed', 'completed')
+                        OR (booked.cancelled, booked.returned) <> (0, 0)
+                   ELSE (booked.sales, booked.sold, booked.cancelled, booked.returned)
+                        <> (1, header.total_minor, header.cancelled_minor, coalesce(sent_back.worth, 0)) END AS wrong
+        FROM shop.orders AS header
+        LEFT JOIN (
+            SELECT entry.order_id,
+                   count(*) FILTER (WHERE entry.kind = 'sale') AS sales,
+                   coalesce(sum(line.amount_minor) FILTER (WHERE entry.kind = 'sale'), 0) AS sold,
+                   coalesce(-sum(line.amount_minor) FILTER (WHERE entry.kind = 'cancellation'), 0) AS cancelled,
+                   coalesce(-sum(line.amount_minor) FILTER (WHERE entry.kind = 'return'), 0) AS returned
+            FROM shop.journals AS entry
+            JOIN shop.journal_lines AS line USING (journal_id)
+            WHERE line.account = 'receivable'
+            GROUP BY entry.order_id
+        ) AS booked USING (order_id)
+        LEFT JOIN (
+            SELECT order_id, sum(refundable_minor) AS worth FROM shop.returns GROUP BY order_id
+        ) AS sent_back USING (order_id)
+    ) AS checked
+$$;
+
+COMMENT ON FUNCTION shop.invariant_orders_stand_in_the_books() IS 'A confirmed order is one sale of its total in the books, less what of it was cancelled and what came back.';
+
 CREATE FUNCTION shop.invariant_outbox_sequences_have_no_gap() RETURNS TABLE(examined bigint, violations bigint, example text)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
@@ -9898,6 +9930,8 @@ REVOKE ALL ON FUNCTION shop.invariant_order_totals_equal_lines() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.invariant_orders_are_whole() FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION shop.invariant_orders_stand_in_the_books() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION shop.invariant_outbox_sequences_have_no_gap() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.invariant_payment_sums_equal_events() FROM PUBLIC;
@@ -10353,4 +10387,4 @@ ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON TYPES FROM PUBLIC;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC;
 
--- fingerprint: 88bee3169a996a15630e9e03a6e5c2cdf3b10a94e60df017c3a48dd4660b2e9c
+-- fingerprint: 6cf2311fc6f7d2cc70788cf490890e3cdd6f763ac6cdc360efd6c601f32a8b37
