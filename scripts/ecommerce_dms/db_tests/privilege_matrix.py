@@ -148,7 +148,7 @@ USES_SCHEMAS = {
     "shop_monitor": "shop api",
     "shop_ci": "shop api",
 }
-USES_TYPES = {role: "api.address" for role in ("shop_app", "shop_storefront", "shop_backoffice")}
+USES_TYPES = dict.fromkeys(("shop_app", "shop_storefront", "shop_backoffice"), "api.address")
 CONNECTS = "shop_migrator shop_app shop_storefront shop_backoffice shop_analyst shop_monitor shop_ci"
 
 
@@ -192,7 +192,10 @@ def misclassified(connection: Any) -> list[str]:
     classified = [table for tables in CLASSES.values() for table in tables.split()]
     there = {name for (name,) in rows(connection, _TABLES)}
     return (
-        [f"shop.{table} has no class: say in privilege_matrix.py what it holds" for table in sorted(there - {*classified})]
+        [
+            f"shop.{table} has no class: say in privilege_matrix.py what it holds"
+            for table in sorted(there - {*classified})
+        ]
         + [f"shop.{table} has a class and does not exist" for table in sorted({*classified} - there)]
         + [f"shop.{table} has two classes" for table in sorted({t for t in classified if classified.count(t) > 1})]
     )
@@ -209,7 +212,9 @@ def row_security(connection: Any) -> list[str]:
             name: [sorted(roles.split()), "r", True] for name, roles in (wanted or {}).items()
         }  # For SELECT, permissive.
         if enabled != (wanted is not None):
-            sentences.append(f"shop.{table} is {classes.get(table)}: row-level security is {'on' if enabled else 'off'}")
+            sentences.append(
+                f"shop.{table} is {classes.get(table)}: row-level security is {'on' if enabled else 'off'}"
+            )
         if forced:
             sentences.append(f"shop.{table} forces row-level security: the owner's functions would see nothing")
         if policies != expected_policies:
