@@ -25,7 +25,10 @@ def test_every_moment_under_load_comes_back_row_by_row(request: pytest.FixtureRe
 
 def test_one_changed_row_is_a_difference(filled: Settings) -> None:
     before = point_in_time.snapshot(filled)
-    run(filled, "UPDATE shop.warehouses SET name = name || '.' WHERE warehouse_id = (SELECT min(warehouse_id) FROM shop.warehouses)")
+    run(
+        filled,
+        "UPDATE shop.warehouses SET name = name || '.' WHERE warehouse_id = (SELECT min(warehouse_id) FROM shop.warehouses)",
+    )
     assert point_in_time.differences(before, point_in_time.snapshot(filled)) == ("warehouses",)
 
 

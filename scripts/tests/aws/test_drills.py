@@ -132,7 +132,9 @@ def test_the_temporary_instance_stands_alone_and_unprotected_beside_its_source(
     aws: Aws, through: str, restored_data: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
-    monkeypatch.setattr(rds_restore, "examine", lambda *_: (seen.extend(aws.rds.describe_db_instances()["DBInstances"]), (1, []))[1])
+    monkeypatch.setattr(
+        rds_restore, "examine", lambda *_: (seen.extend(aws.rds.describe_db_instances()["DBInstances"]), (1, []))[1]
+    )
     rds_restore.drill(aws, SOURCE, restored_data, rds_restore.Wish(), None, through)
     (made,) = [found for found in seen if found["DBInstanceIdentifier"].startswith(rds_restore.PREFIX)]
     assert (made["MultiAZ"], made["DeletionProtection"], made["DBInstanceClass"]) == (False, False, "db.t4g.medium")
@@ -241,7 +243,11 @@ def behind() -> Iterator[tuple[EmbeddedServer, str, str]]:
         server = bench.keep(EmbeddedServer(bench.folder / "server"))
         server.start()
         migrations.upgrade(local.settings_of(server), environment="test")
-        run(local.settings_of(server), f"CREATE ROLE {local.LOGIN} LOGIN PASSWORD '{bench.login_password}' IN ROLE shop_app", role=None)
+        run(
+            local.settings_of(server),
+            f"CREATE ROLE {local.LOGIN} LOGIN PASSWORD '{bench.login_password}' IN ROLE shop_app",
+            role=None,
+        )
         yield server, local.LOGIN, bench.login_password
 
 
