@@ -174,7 +174,7 @@ def audited_calls(shop: Shop) -> dict[str, dict[str, Any]]:
         "adjust_stock": {**stock, "delta": -1, "reason": "Lost"},
         "split_stock": {**stock, "slots": 2},
         "resolve_payment_exception": {"payment_exception_id": 1, "resolution": "Fine"},
-        "release_outbox": {"outbox_event_id": uuid7(), "decision": "deliver", "reason": "Fine"},
+        "release_outbox": {"outbox_event_id": uuid7(), "decision": "skip", "reason": "Fine"},
         "erase_customer": {"customer_id": customer},
         "erase_customer_by_email": {"email": "somebody@example.com"},
         "erase_due": {},
