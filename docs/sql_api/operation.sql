@@ -45,6 +45,9 @@ SELECT sequence, last_value, limit_value FROM api.sequence_usage() ORDER BY last
 -- api.bloat_estimate: Where a rewrite would free most.
 SELECT relation, kind, bytes, wasted_bytes FROM api.bloat_estimate() ORDER BY wasted_bytes DESC LIMIT 5;
 
+-- api.slowest_statements: Where the time goes; where the extension is missing, how to get it.
+SELECT statement, calls, total_ms, mean_ms FROM api.slowest_statements(5);
+
 -- api.erase_due: A job, every night, with the years for which the law wants documents kept.
 SELECT what, erased FROM api.erase_due(retention => '10 years');
 

@@ -112,6 +112,41 @@ def test_buyers_cancels_and_expiries_meet_without_a_deadlock(shop, slots, seed):
         assert sold + shop.free(variant) == STOCK
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_64_buyers_of_50_units_and_10_coupons_while_others_cancel_and_expire(shop, seed):
+    """Units and coupons that come back meanwhile are sold again, and none of either more than there is."""
+    coupon = shop.coupon("FIRST10", rate=0.1, usage_limit=10)
+    variant = shop.variant(stock=STOCK)
+    chance = random.Random(seed)  # noqa: S311
+    earlier = [shop.order({variant: chance.randint(1, 3)}, coupon=chance.choice([None, "FIRST10"])) for _ in range(8)]
+    for order in earlier[:4]:
+        shop.elapse(order)
+    quantities = [chance.randint(1, 3) for _ in range(BUYERS)]
+    # The limit counts at checkout: a cart may carry a coupon that is used up by then.
+    carts = [shop.cart({variant: units}, coupon=chance.choice([None, "FIRST10"])) for units in quantities]
+    totals = [shop.quote(cart)["total_minor"] for cart in carts]
+    with callers(shop, BUYERS + 6) as made:
+        jobs = [lambda i=i: place(made[i], carts[i], totals[i]) for i in range(BUYERS)]
+        jobs += [
+            lambda i=i: made[BUYERS + i].call("cancel_order", order_id=earlier[4 + i], reason="customer_request")
+            for i in range(4)
+        ]
+        jobs += [lambda i=i: made[BUYERS + 4 + i].call("expire_unpaid_orders", batch=3) for i in range(2)]
+        results = together(jobs)
+
+    assert set(errors_of(results[:BUYERS])) <= {"SH302", "SH303"}
+    assert errors_of(results[BUYERS:]) == []
+    while shop.app.call("expire_unpaid_orders"):
+        pass
+    assert sold_units(results[:BUYERS], quantities) + shop.free(variant) == STOCK
+    used, counted = shop.owner.query(
+        "SELECT times_used, (SELECT count(*) FROM shop.coupon_redemptions WHERE coupon_id = c.coupon_id AND released_at IS NULL)"
+        " FROM shop.coupons AS c WHERE coupon_id = %s",
+        (coupon,),
+    )[0]
+    assert used == counted <= 10
+
+
 def test_batches_of_expiries_and_buyers_of_the_same_goods_in_either_order_do_not_deadlock(shop):
     variants = [shop.variant(stock=1000) for _ in range(8)]
     for variant in reversed(variants):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import health_check
+import psycopg2
 import pytest
 from conftest import until
 from contract_shop import Shop, app_login, tell, uuid7
@@ -36,6 +37,13 @@ ALL_FACTS = Facts(storage_gib="1000", certificate_valid_until=LATER, authority_v
 @pytest.fixture(scope="module")
 def template(master: Settings) -> Iterator[Settings]:
     with healthy_template(master) as settings:
+        yield settings
+
+
+@pytest.fixture(scope="module")
+def template_copy(master: Settings, template: Settings) -> Iterator[Settings]:
+    """A copy for tests that only read."""
+    with scratch_database(master, template=template) as settings:
         yield settings
 
 
@@ -393,6 +401,30 @@ def test_a_check_that_fails_is_no_silence(healthy: Settings, monitor: tuple[str,
         (each["MetricName"], each["Dimensions"][-1]["Value"], each["Value"]) for each in publish.metrics(results, "x")
     ]
     assert sent == [(publish.SEVERITY, publish.ALL, 1), (publish.HEARTBEAT, "x", 1)]
+
+
+@pytest.mark.parametrize(
+    ("since", "until"),
+    [
+        (None, "2026-01-01"),
+        ("2026-01-01", None),
+        ("infinity", "infinity"),
+        ("-infinity", "2026-01-01"),
+        ("2026-01-02", "2026-01-01"),
+        ("2026-01-01", "2026-03-01"),
+    ],
+)
+def test_a_range_that_makes_no_sense_is_refused_by_name(
+    template_copy: Settings, monitor: tuple[str, str], since: str | None, until: str | None
+) -> None:
+    user, password = monitor
+    with (
+        closing(connect(replace(template_copy, user=user, password=password))) as connection,
+        connection.cursor() as cursor,
+        pytest.raises(psycopg2.Error) as refused,
+    ):
+        cursor.execute("SELECT * FROM api.orders_per_minute(%s::timestamptz, %s::timestamptz)", (since, until))
+    assert refused.value.pgcode == "SH001"
 
 
 # The shop's checks on a big shop ----------------------------------------------------------------------------------------

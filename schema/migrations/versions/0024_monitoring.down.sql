@@ -1,3 +1,4 @@
+DROP FUNCTION api.slowest_statements(integer);
 DROP FUNCTION api.bloat_estimate();
 DROP FUNCTION api.sequence_usage();
 DROP FUNCTION api.stock_outs();

@@ -7,7 +7,7 @@ down_revision = "0023"
 
 
 def upgrade() -> None:
-    """Make the functions that shop_monitor may execute, and the index that makes parked events countable."""
+    """Make the functions that shop_monitor may execute."""
     run_sql_beside(__file__)
 
 

@@ -38,6 +38,7 @@ SECURITY DEFINER
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
 BEGIN
+    PERFORM shop.require(isfinite(since) AND isfinite(until), 'since', 'two moments');
     PERFORM shop.require(
         since <= until AND until - since <= interval '31 days', 'since', 'before until, and at most 31 days before it');
     RETURN QUERY
@@ -142,7 +143,44 @@ $$;
 COMMENT ON FUNCTION api.bloat_estimate() IS
     'Bytes of each table and B-tree index as of the last ANALYZE, and an estimate of how many of them a rewrite would free.';
 
+-- pg_stat_statements is an extension that a server may lack: then one row says so. With the caller's own rights: it takes
+-- membership in pg_read_all_stats to see what others ran.
+CREATE FUNCTION api.slowest_statements(most integer DEFAULT 20)
+RETURNS TABLE (statement text, calls bigint, total_ms numeric, mean_ms numeric, rows bigint)
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+DECLARE
+    statistics regclass := (SELECT oid FROM pg_class WHERE relname = 'pg_stat_statements' AND relkind = 'v' LIMIT 1);
+BEGIN
+    IF statistics IS NULL THEN
+        RETURN QUERY SELECT 'No statistics of statements: the master has to run CREATE EXTENSION pg_stat_statements',
+            NULL::bigint, NULL::numeric, NULL::numeric, NULL::bigint;
+        RETURN;
+    END IF;
+    BEGIN
+        RETURN QUERY EXECUTE format(
+            'SELECT left(regexp_replace(s.query, ''\s+'', '' '', ''g''), 200), s.calls, round(s.total_exec_time::numeric, 1),'
+            ' round(s.mean_exec_time::numeric, 2), s.rows'
+            ' FROM %s AS s WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())'
+            ' ORDER BY s.total_exec_time DESC LIMIT $1', statistics) USING least(greatest(most, 1), 1000);
+    EXCEPTION
+        WHEN insufficient_privilege THEN
+            RETURN QUERY SELECT format('No statistics of statements: the master has to GRANT USAGE ON SCHEMA %s TO shop_monitor',
+                (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = statistics)),
+                NULL::bigint, NULL::numeric, NULL::numeric, NULL::bigint;
+        WHEN object_not_in_prerequisite_state THEN
+            RETURN QUERY SELECT 'No statistics of statements: shared_preload_libraries lacks pg_stat_statements',
+                NULL::bigint, NULL::numeric, NULL::numeric, NULL::bigint;
+    END;
+END
+$$;
+COMMENT ON FUNCTION api.slowest_statements(integer) IS
+    'The statements of this database that took most time in all, without their values; a row that says why where there are'
+    ' none. At least 1, at most 1000.';
+
 GRANT EXECUTE ON FUNCTION
-    api.shop_health(), api.orders_per_minute(timestamptz, timestamptz), api.stock_outs(), api.sequence_usage(),
+    api.slowest_statements(integer), api.shop_health(), api.orders_per_minute(timestamptz, timestamptz), api.stock_outs(), api.sequence_usage(),
     api.bloat_estimate()
 TO shop_monitor, shop_backoffice;

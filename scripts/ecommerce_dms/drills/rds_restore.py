@@ -92,7 +92,7 @@ def drill(
 
 def name_for(source: str, now: dt.datetime) -> str:
     """The temporary instance's identifier: at most 63 characters, without a hyphen at the end."""
-    return f"{PREFIX}{now:%Y%m%d%H%M%S}-{source[:35]}".rstrip("-")
+    return f"{PREFIX}{now:%Y%m%d%H%M%S}-{source[:34]}".rstrip("-")
 
 
 # Restoring --------------------------------------------------------------------------------------------------------------

@@ -5,11 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 
-import contract_shop
-import failover_drill
 import pytest
 import restore_drill
 from conftest import as_environment
@@ -128,20 +125,23 @@ def test_the_temporary_instance_goes_even_when_it_cannot_be_examined(
     assert instances(aws) == {SOURCE, "bystander"}
 
 
-def test_the_temporary_instance_stands_alone_and_unprotected_beside_its_source(
-    aws: Aws, through: str, restored_data: Settings, monkeypatch: pytest.MonkeyPatch
+def test_the_temporary_instance_is_asked_for_alone_and_unprotected(
+    aws: Aws, through: str, restored_data: Settings
 ) -> None:
-    seen = []
-    monkeypatch.setattr(
-        rds_restore, "examine", lambda *_: (seen.extend(aws.rds.describe_db_instances()["DBInstances"]), (1, []))[1]
+    asked = []  # The emulation does not take over a setting that is false, hence the requests themselves.
+    aws.rds.meta.events.register(
+        "provide-client-params.rds.RestoreDBInstanceFromDBSnapshot", lambda params, **_: asked.append(params)
     )
-    rds_restore.drill(aws, SOURCE, restored_data, rds_restore.Wish(), None, through)
-    (made,) = [found for found in seen if found["DBInstanceIdentifier"].startswith(rds_restore.PREFIX)]
-    assert (made["MultiAZ"], made["DeletionProtection"], made["DBInstanceClass"]) == (False, False, "db.t4g.medium")
-    assert rds.tags_of(made)[rds_restore.TAG_SOURCE] == SOURCE
+    rds_restore.drill(aws, SOURCE, restored_data, rds_restore.Wish(instance_class="db.t4g.large"), None, through)
+    (request,) = asked
+    assert (request["MultiAZ"], request["DeletionProtection"], request["PubliclyAccessible"]) == (False, False, False)
+    assert request["DBInstanceClass"] == "db.t4g.large"
+    assert {"Key": rds_restore.TAG_SOURCE, "Value": SOURCE} in request["Tags"]
 
 
 def test_a_source_without_a_snapshot_is_a_finding(aws: Aws, restored_data: Settings) -> None:
+    for snapshot in aws.rds.describe_db_snapshots(DBInstanceIdentifier="bystander")["DBSnapshots"]:
+        aws.rds.delete_db_snapshot(DBSnapshotIdentifier=snapshot["DBSnapshotIdentifier"])
     with pytest.raises(DrillRefused, match="no finished snapshot"):
         rds_restore.drill(aws, "bystander", restored_data, rds_restore.Wish(), None, None)
 
@@ -293,7 +293,7 @@ def test_a_failover_that_was_not_meant_is_refused(
 
 
 def test_an_instance_of_a_cluster_is_sent_to_the_runbook() -> None:
-    with pytest.raises(DrillRefused, match="operation-failover.md"):
+    with pytest.raises(DrillRefused, match=r"operation-failover\.md"):
         rds.refuse_cluster({"DBInstanceIdentifier": "shop-1", "DBClusterIdentifier": "shop"})
 
 
