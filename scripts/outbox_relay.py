@@ -76,8 +76,8 @@ def main(argv: list[str] | None = None) -> int:
     """Relay until told to stop. Returns the exit code."""
     arguments = _parser().parse_args(argv)
     settings = load_settings(arguments)
-    console.say(f"Server: {settings.describe()}")
     stop = _stop_on_signals()
+    console.say(f"Server: {settings.describe()}")
     deliver = _poster(arguments.post_to) if arguments.post_to else _print
     try:
         with closing(connect(settings, application_name="outbox_relay", options={"timezone": "UTC"})) as connection:

@@ -158,7 +158,7 @@ def test_what_is_stale_is_told_with_the_difference(embedded_settings: Settings, 
 
 def test_an_example_that_fails_is_named_with_its_line(database: Settings, tmp_path) -> None:
     broken = tmp_path / "broken.sql"
-    broken.write_text("SELECT 1;\nSELECT api.cancel_order(uuidv7(), 'x');\n")
+    broken.write_text("SELECT 1;\nSELECT api.cancel_order(uuidv7(), 'no_need');\n")
     with pytest.raises(UserError, match=r"broken\.sql:2: ERROR: +there is no order") as error:
         api_reference.psql(database, broken)
     assert database.password not in str(error.value)
