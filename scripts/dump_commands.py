@@ -44,9 +44,8 @@ def commands_md() -> str:
 
 def programs() -> list[Path]:
     """The programs that people run: everything in scripts/ but what pytest runs."""
-    return sorted(
-        path for path in SCRIPTS.glob("*.py") if path.name != "conftest.py" and not path.name.startswith("test_")
-    )
+    python = [path for path in SCRIPTS.glob("*.py") if path.name != "conftest.py" and path.name[:5] != "test_"]
+    return sorted([*python, *SCRIPTS.glob("*.sh")])
 
 
 def help_of(program: Path) -> str:
@@ -55,9 +54,11 @@ def help_of(program: Path) -> str:
     Raises CalledProcessError when it exits with anything but 0.
     """
     environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "PYTHON_COLORS": "0"}
-    done = subprocess.run(
-        [sys.executable, program, "--help"], env=environment, capture_output=True, text=True, check=True
-    )
+    # The shell scripts look for a Python with the requirements; this one has them.
+    environment |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
+    environment.pop("VIRTUAL_ENV", None)
+    interpreter = "bash" if program.suffix == ".sh" else sys.executable
+    done = subprocess.run([interpreter, program, "--help"], env=environment, capture_output=True, text=True, check=True)
     return done.stdout
 
 

@@ -2,7 +2,7 @@
 """One command gives a running, migrated, seeded and verified e-commerce database on this machine.
 
     python3 scripts/local.py          start it, and connect with the line that is printed at the end
-    python3 scripts/local.py test     run all tests against it
+    python3 scripts/local.py test     run all tests against it; --full runs the long proofs of Terraform whole
 
 It needs Python 3.11 and nothing else: what is missing goes into .venv at the repository's root, the
 database into the user's state directory. Every command can be interrupted at any moment and run again. Only
@@ -107,8 +107,11 @@ def psql(arguments: list[str]) -> None:
 
 
 def test(arguments: list[str]) -> None:
-    """Become pytest, on a database that is up to date and holds data: test_db.py validates what it finds there."""
-    virtual_environment.enter()
+    """Become pytest, on a database that is up to date and holds data: test_db.py validates what it finds there.
+
+    The tests' own packages are installed as well, an emulated AWS among them.
+    """
+    virtual_environment.enter(virtual_environment.REQUIREMENTS_OF_TESTS)
     with _start().turn() as turn:
         _fill(turn)
     # Paths that the caller means are relative to where the caller is.

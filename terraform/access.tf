@@ -101,6 +101,60 @@ resource "aws_security_group" "lease" {
   }
 }
 
+# Closes a rule whose job was lost and whom nobody follows: runner_access.py makes one schedule for each, which deletes
+# itself. They go with their group.
+resource "aws_scheduler_schedule_group" "lease" {
+  count = local.leased ? 1 : 0
+
+  name = "${local.name}-lease"
+
+  tags = { Name = "${local.name}-lease" }
+}
+
+data "aws_iam_policy_document" "lease_timer_trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["scheduler.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account_id]
+    }
+  }
+}
+
+resource "aws_iam_role" "lease_timer" {
+  count = local.leased ? 1 : 0
+
+  name                 = "${local.name}-lease-timer"
+  description          = "Lets schedules revoke rules of the lease group of ${local.name}, and nothing else"
+  assume_role_policy   = data.aws_iam_policy_document.lease_timer_trust.json
+  permissions_boundary = one(aws_iam_policy.boundary[*].arn)
+}
+
+data "aws_iam_policy_document" "lease_timer" {
+  count = local.leased ? 1 : 0
+
+  statement {
+    sid       = "Close"
+    actions   = ["ec2:RevokeSecurityGroupIngress"]
+    resources = [aws_security_group.lease[0].arn, local.rule_arns]
+  }
+}
+
+resource "aws_iam_role_policy" "lease_timer" {
+  count = local.leased ? 1 : 0
+
+  name   = "close"
+  role   = aws_iam_role.lease_timer[0].id
+  policy = data.aws_iam_policy_document.lease_timer[0].json
+}
+
 resource "aws_route" "database_internet" {
   count = local.leased ? 1 : 0
 

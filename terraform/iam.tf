@@ -99,7 +99,12 @@ locals {
 
   rule_arns = "arn:${local.partition}:ec2:${var.region}:${local.account_id}:security-group-rule/*"
 
-  service_role_arns = [for role in ["flow-logs", "rds-monitoring", "tunnel"] : "${local.own_iam}:role/${local.name}-${role}"]
+  lease_schedule_arns = [
+    "arn:${local.partition}:scheduler:${var.region}:${local.account_id}:schedule-group/${local.name}-lease",
+    "arn:${local.partition}:scheduler:${var.region}:${local.account_id}:schedule/${local.name}-lease/*",
+  ]
+
+  service_role_arns = [for role in ["flow-logs", "rds-monitoring", "tunnel", "lease-timer"] : "${local.own_iam}:role/${local.name}-${role}"]
 }
 
 resource "aws_iam_openid_connect_provider" "github" {
@@ -161,6 +166,7 @@ data "aws_iam_policy_document" "github_plan" {
       "kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListAliases", "kms:ListResourceTags",
       "logs:Describe*", "logs:ListTagsForResource",
       "rds:Describe*", "rds:ListTagsForResource",
+      "scheduler:GetScheduleGroup", "scheduler:ListTagsForResource",
       "secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy", "secretsmanager:ListSecretVersionIds",
       "sns:Get*", "sns:List*",
       "sts:GetCallerIdentity",
@@ -278,7 +284,7 @@ data "aws_iam_policy_document" "github_deploy" {
 
   statement {
     sid     = "LogsAndAlarms"
-    actions = ["cloudwatch:DeleteAlarms", "cloudwatch:DeleteDashboards", "cloudwatch:PutCompositeAlarm", "cloudwatch:PutDashboard", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource", "cloudwatch:UntagResource", "logs:AssociateKmsKey", "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:PutRetentionPolicy", "logs:TagResource", "logs:UntagResource", "sns:CreateTopic", "sns:DeleteTopic", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource", "sns:Unsubscribe", "sns:UntagResource"]
+    actions = ["cloudwatch:DeleteAlarms", "cloudwatch:DeleteDashboards", "cloudwatch:PutCompositeAlarm", "cloudwatch:PutDashboard", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource", "cloudwatch:UntagResource", "logs:AssociateKmsKey", "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:DeleteMetricFilter", "logs:PutMetricFilter", "logs:PutRetentionPolicy", "logs:TagResource", "logs:UntagResource", "sns:CreateTopic", "sns:DeleteTopic", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource", "sns:Unsubscribe", "sns:UntagResource"]
     resources = [
       "arn:${local.partition}:cloudwatch:${var.region}:${local.account_id}:alarm:${local.name}*",
       "arn:${local.partition}:cloudwatch::${local.account_id}:dashboard/${local.name}*",
@@ -286,6 +292,12 @@ data "aws_iam_policy_document" "github_deploy" {
       "arn:${local.partition}:logs:${var.region}:${local.account_id}:log-group:/aws/vpc/${local.name}/*",
       "arn:${local.partition}:sns:${var.region}:${local.account_id}:${local.name}*",
     ]
+  }
+
+  statement {
+    sid       = "LeaseTimers"
+    actions   = ["scheduler:CreateScheduleGroup", "scheduler:DeleteScheduleGroup", "scheduler:DeleteSchedule", "scheduler:TagResource", "scheduler:UntagResource"]
+    resources = local.lease_schedule_arns
   }
 
   # Roles for services, and only inside the boundary below: whatever policy it writes, they can do no more than that.
@@ -321,7 +333,7 @@ data "aws_iam_policy_document" "github_deploy" {
     condition {
       test     = "StringEquals"
       variable = "iam:PassedToService"
-      values   = ["vpc-flow-logs.amazonaws.com", "monitoring.rds.amazonaws.com", "ec2.amazonaws.com"]
+      values   = ["vpc-flow-logs.amazonaws.com", "monitoring.rds.amazonaws.com", "ec2.amazonaws.com", "scheduler.amazonaws.com"]
     }
   }
 
@@ -336,7 +348,7 @@ data "aws_iam_policy_document" "github_deploy" {
   }
 }
 
-# The most that roles made by a deployment can ever do: write logs, and what the agent of Session Manager does.
+# The most that roles made by a deployment can ever do: write logs, close a rule, and what the agent of Session Manager does.
 data "aws_iam_policy_document" "boundary" {
   #checkov:skip=CKV_AWS_111:A boundary grants nothing; the roles' own policies name resources.
   #checkov:skip=CKV_AWS_356:A boundary grants nothing; the roles' own policies name resources.
@@ -345,6 +357,7 @@ data "aws_iam_policy_document" "boundary" {
   statement {
     sid = "AtMost"
     actions = [
+      "ec2:RevokeSecurityGroupIngress",
       "ec2messages:*",
       "logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogGroups", "logs:DescribeLogStreams", "logs:GetLogEvents", "logs:PutLogEvents", "logs:PutRetentionPolicy",
       "ssm:DescribeAssociation", "ssm:DescribeDocument", "ssm:GetDeployablePatchSnapshotForInstance", "ssm:GetDocument", "ssm:GetManifest", "ssm:ListAssociations",
@@ -370,8 +383,26 @@ data "aws_iam_policy_document" "github_lease" {
 
   statement {
     sid       = "Look"
-    actions   = ["ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups", "rds:DescribeDBClusters", "rds:DescribeDBInstances"]
+    actions   = ["ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups", "rds:DescribeDBClusters", "rds:DescribeDBInstances", "scheduler:ListSchedules"]
     resources = ["*"]
+  }
+
+  statement {
+    sid       = "Timers"
+    actions   = ["scheduler:CreateSchedule", "scheduler:DeleteSchedule", "scheduler:GetSchedule", "scheduler:UpdateSchedule"]
+    resources = local.lease_schedule_arns
+  }
+
+  statement {
+    sid       = "TimersActAs"
+    actions   = ["iam:PassRole"]
+    resources = [aws_iam_role.lease_timer[0].arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PassedToService"
+      values   = ["scheduler.amazonaws.com"]
+    }
   }
 
   # AWS checks the rule and its group both, so the group is the limit.

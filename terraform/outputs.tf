@@ -1,4 +1,4 @@
-# What the programs in scripts/, the monitoring module and people need to know. Same names for both engines. No secret.
+# What the programs in scripts/ and people need to know. Same names for both engines. No secret.
 
 locals {
   # Without replicas, reading happens on the primary; so does it on Aurora's reader endpoint.
@@ -72,6 +72,16 @@ output "lease_security_group_id" {
   value       = one(aws_security_group.lease[*].id)
 }
 
+output "lease_schedule_group" {
+  description = "Where scripts/runner_access.py keeps the timers of its leases, with access = leased_public."
+  value       = one(aws_scheduler_schedule_group.lease[*].name)
+}
+
+output "lease_schedule_role_arn" {
+  description = "What those timers act as."
+  value       = one(aws_iam_role.lease_timer[*].arn)
+}
+
 output "tunnel_instance_id" {
   description = "The host that scripts/tunnel.py forwards a port through, with access = ssm."
   value       = one(aws_instance.tunnel[*].id)
@@ -102,20 +112,19 @@ output "iam_login_policy_arns" {
   value       = { for login, policy in aws_iam_policy.login : login => policy.arn }
 }
 
-output "monitored" {
-  description = "What an alarm needs to know about each instance, by identifier, and about what surrounds it."
-  value = {
-    instances = merge(
-      { for instance in aws_db_instance.primary : instance.identifier => { role = "primary", class = instance.instance_class, allocated_gib = local.storage.allocated_gib, max_gib = local.storage.max_gib } },
-      { for instance in aws_db_instance.replica : instance.identifier => { role = "replica", class = instance.instance_class, allocated_gib = local.storage.allocated_gib, max_gib = local.storage.max_gib } },
-      { for instance in aws_rds_cluster_instance.aurora : instance.identifier => { role = "aurora", class = instance.instance_class, allocated_gib = null, max_gib = null } },
-    )
-    cluster          = one(aws_rds_cluster.aurora[*].cluster_identifier)
-    max_acu          = try(var.aurora.serverless.max_acu, null)
-    nat_gateway_ids  = [for gateway in aws_nat_gateway.main : gateway.id]
-    log_groups       = keys(aws_cloudwatch_log_group.database)
-    parameter_groups = concat([aws_db_parameter_group.instance.name], aws_rds_cluster_parameter_group.cluster[*].name)
-  }
+output "topic_arns" {
+  description = "Where alarms and events go: `page` and `notify`."
+  value       = module.monitoring.topic_arns
+}
+
+output "alarm_actions_enabled" {
+  description = "Whether alarms and events tell anybody."
+  value       = module.monitoring.actions_enabled
+}
+
+output "dashboard_name" {
+  description = "The CloudWatch dashboard."
+  value       = module.monitoring.dashboard_name
 }
 
 output "github_role_arns" {

@@ -580,6 +580,21 @@ variable "logs" {
   }
 }
 
+variable "monitoring" {
+  description = "Who is told what. `page` wakes somebody, `notify` waits until the morning; each names its subscribers, like { oncall = { protocol = \"email\", endpoint = \"…\" } }. `actions_enabled`: on, unless environment is test. `health_check_minutes`: how often scripts/health_check.py --publish runs, if it does. `runbooks`: where docs/runbooks/ is to be read."
+  type = object({
+    actions_enabled = optional(bool)
+    subscribers = optional(object({
+      page   = optional(map(object({ protocol = string, endpoint = string })), {})
+      notify = optional(map(object({ protocol = string, endpoint = string })), {})
+    }), {})
+    health_check_minutes = optional(number)
+    runbooks             = optional(string, "docs/runbooks")
+  })
+  nullable = false
+  default  = {}
+}
+
 # --- Who may log in, and who may deploy ---------------------------------------------------------------------------------
 
 variable "iam_logins" {

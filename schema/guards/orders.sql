@@ -651,7 +651,7 @@ DELETE FROM shop.order_transitions WHERE from_status = 'confirmed' AND to_status
 
 -- Lines ----------------------------------------------------------------------------------------------------------------
 
--- attack: line_starts_shipped
+-- attack: line_starts_cancelled
 -- rule: the counters of a line start at 0
 -- guard: trigger shop.order_items order_items_start_at_rest
 -- refused: SH103 order_items_start_at_rest
@@ -661,8 +661,25 @@ DELETE FROM shop.order_transitions WHERE from_status = 'confirmed' AND to_status
 -- after: new_addresses
 INSERT INTO shop.order_items (
     order_id, line_number, variant_id, currency, sku, product_name, variant_name, tax_class, prices_include_tax,
-    quantity, unit_price_minor, subtotal_minor, tax_minor, tax_count, total_minor, allocated_quantity, shipped_quantity)
-VALUES ('01990000-0000-7000-8000-00000000db03', 1, 3, 'EUR', 'POEMS-HC', 'Poems', 'Hardback', 'reduced', true, 1, 1090, 1090, 90, 1, 1090, 1, 1);
+    quantity, unit_price_minor, subtotal_minor, tax_minor, tax_count, total_minor, cancelled_quantity)
+VALUES ('01990000-0000-7000-8000-00000000db03', 1, 3, 'EUR', 'POEMS-HC', 'Poems', 'Hardback', 'reduced', true, 1, 1090, 1090, 90, 1, 1090, 1);
+INSERT INTO shop.order_item_taxes (order_id, line_number, jurisdiction, rate, base_minor, tax_minor)
+VALUES ('01990000-0000-7000-8000-00000000db03', 1, 'VAT IE', 0.09, 1000, 90);
+INSERT INTO shop.order_shipping_taxes (order_id, jurisdiction, rate, base_minor, tax_minor)
+VALUES ('01990000-0000-7000-8000-00000000db03', 'VAT IE', 0.23, 500, 115);
+
+-- attack: line_announces_stock_that_is_not_its
+-- rule: a line counts as allocated what lies ready for it
+-- guard: trigger shop.orders orders_are_whole
+-- refused: SH104 orders_are_whole
+-- invariant: line_counters_equal_allocations
+-- after: cart_for_a_new_order
+-- after: new_header
+-- after: new_addresses
+INSERT INTO shop.order_items (
+    order_id, line_number, variant_id, currency, sku, product_name, variant_name, tax_class, prices_include_tax,
+    quantity, unit_price_minor, subtotal_minor, tax_minor, tax_count, total_minor, allocated_quantity)
+VALUES ('01990000-0000-7000-8000-00000000db03', 1, 3, 'EUR', 'POEMS-HC', 'Poems', 'Hardback', 'reduced', true, 1, 1090, 1090, 90, 1, 1090, 1);
 INSERT INTO shop.order_item_taxes (order_id, line_number, jurisdiction, rate, base_minor, tax_minor)
 VALUES ('01990000-0000-7000-8000-00000000db03', 1, 'VAT IE', 0.09, 1000, 90);
 INSERT INTO shop.order_shipping_taxes (order_id, jurisdiction, rate, base_minor, tax_minor)

@@ -6,7 +6,7 @@ Nothing connects here (connection.py does) and no secret is fetched (credentials
   counts, so a password can never reach a server that it was not written for.
 - Layers above it may override single settings (`--dbname`, DB_PASSWORD), but not the server's address.
 - Half-given and contradictory settings are errors that name what contradicts what, and where each stands.
-- With nothing set at all, the embedded server is used.
+- With nothing set at all, the embedded server is used, unless terraform/ has made another one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ecommerce_dms import database_url, settings_checks, settings_layers
+from ecommerce_dms import database_url, settings_checks, settings_layers, terraform_state
 from ecommerce_dms.settings_layers import Layer, SettingsError
 
 __all__ = [
@@ -141,11 +141,23 @@ def _without_a_server(layers: list[Layer]) -> Settings:
                 "they belong beside it (scripts/.env.example explains each). "
                 "For the local server say --embedded or DB_SERVER=embedded."
             )
+    _refuse_to_forget_the_stack()
     return Settings(
         embedded=True,
         source="nothing else is configured",
         environment=_environment(layers) or "local",
     )
+
+
+def _refuse_to_forget_the_stack() -> None:
+    """Whoever has made a database on AWS does not mean the embedded one by saying nothing."""
+    stack = terraform_state.stack_in(terraform_state.FOLDER)
+    if stack:
+        raise SettingsError(
+            f"terraform/ has made {stack}, and no server is configured. `bash scripts/update_env_ci_and_start_tf.sh "
+            "--env-only` writes its settings into scripts/.env. For the local server say --embedded or "
+            "DB_SERVER=embedded."
+        )
 
 
 def _refuse_two_servers(layer: Layer) -> None:

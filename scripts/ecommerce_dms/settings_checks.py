@@ -9,6 +9,7 @@ import ipaddress
 import os
 from pathlib import Path
 
+from ecommerce_dms.aws import ca_bundle
 from ecommerce_dms.settings_layers import Layer, SettingsError
 
 DEFAULT_PORT = 5432
@@ -93,13 +94,18 @@ def _is_local(host: str) -> bool:
 
 
 def root_certificate(merged: Layer, sslmode: str) -> str:
-    """The file of trusted certificates, `system`, or empty for libpq's default (~/.postgresql/root.crt)."""
+    """The file of trusted certificates, `system`, or empty for libpq's default (~/.postgresql/root.crt).
+
+    For RDS, whose certificates no system trusts, Amazon's bundle is the default where the start script has fetched it.
+    """
     value, name = merged.get("DB_SSLROOTCERT", ""), merged.name("DB_SSLROOTCERT")
+    if not value:
+        return ca_bundle.for_host(merged["DB_HOST"], sslmode)
     if value == "system" and sslmode != "verify-full":
         raise SettingsError(
             f"{name} is system, which contradicts sslmode {sslmode}: libpq takes it with verify-full alone."
         )
-    if value in ("", "system"):
+    if value == "system":
         return value
     path = merged.base_directory("DB_SSLROOTCERT") / Path(value).expanduser()
     if not path.is_file():

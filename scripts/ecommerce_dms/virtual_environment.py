@@ -25,6 +25,7 @@ from ecommerce_dms import console
 ROOT = Path(__file__).resolve().parents[2]
 DIRECTORY = ROOT / ".venv"
 REQUIREMENTS = (ROOT / "scripts/requirements.txt", ROOT / "scripts/requirements-local.txt")
+REQUIREMENTS_OF_TESTS = (*REQUIREMENTS, ROOT / "scripts/requirements-dev.txt")
 
 # Ours to remove when it is broken; an environment without it was made by the user, and is only added to.
 _MARK = DIRECTORY / ".made-by-local.py"
@@ -40,19 +41,22 @@ class InstallationError(console.UserError):
     """The packages could not be installed: why, and the way out."""
 
 
-def enter() -> None:
+def enter(requirements: tuple[Path, ...] = REQUIREMENTS) -> None:
     """Returns when the running Python has the packages; otherwise runs this program again in .venv.
+
+    Args:
+        requirements: Files with pins; the last one includes the others.
 
     Raises:
         InstallationError: .venv could not be made.
     """
-    if _has_packages():
+    if _has_packages(requirements):
         return
     try:
         with _locked():
             # Run from .venv itself, we have just seen that the stamp promises too much.
-            if Path(sys.prefix) == DIRECTORY or not _is_complete():
-                _build()
+            if Path(sys.prefix) == DIRECTORY or not _is_complete(requirements):
+                _build(requirements)
     except OSError as error:
         reason = (
             "the disk is full: free some space"
@@ -64,20 +68,21 @@ def enter() -> None:
     os.execv(python, [python, *sys.argv])  # noqa: S606
 
 
-def _pins() -> dict[str, str]:
+def _pins(requirements: tuple[Path, ...]) -> dict[str, str]:
     """The pinned version of each required package."""
-    lines = (line.split("#")[0].strip() for file in REQUIREMENTS for line in file.read_text().splitlines())
-    return dict(line.split("==") for line in lines if "==" in line)
+    lines = (line.split("#")[0].strip() for file in requirements for line in file.read_text().splitlines())
+    pins = (line.split("==") for line in lines if "==" in line)
+    return {name.split("[")[0]: version for name, version in pins}  # moto[server] is known as moto
 
 
-def _lock() -> Path:
+def _lock(requirements: tuple[Path, ...]) -> Path:
     """Every package of the largest set with its hashes, those that the pinned ones need in turn, too."""
-    return REQUIREMENTS[-1].with_suffix(".lock")
+    return requirements[-1].with_suffix(".lock")
 
 
-def _has_packages() -> bool:
+def _has_packages(requirements: tuple[Path, ...]) -> bool:
     try:
-        return all(importlib.metadata.version(name) == version for name, version in _pins().items())
+        return all(importlib.metadata.version(name) == version for name, version in _pins(requirements).items())
     except importlib.metadata.PackageNotFoundError:
         return False
 
@@ -86,16 +91,17 @@ def _python() -> Path:
     return DIRECTORY / "bin/python"
 
 
-def _wanted() -> str:
+def _wanted(requirements: tuple[Path, ...]) -> str:
     """What the stamp must say. The path is part of it, because environments do not survive being moved."""
-    files = (*REQUIREMENTS, _lock())
+    files = (*requirements, _lock(requirements))
     pins = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
     return f"{sys.version_info.major}.{sys.version_info.minor} {pins} {DIRECTORY}\n"
 
 
-def _is_complete() -> bool:
+def _is_complete(requirements: tuple[Path, ...]) -> bool:
+    enough = {_wanted(requirements), _wanted(REQUIREMENTS_OF_TESTS)}  # what the tests need includes everything else
     # exists() follows the link to the interpreter it was made from, which may have been removed since.
-    return _python().exists() and _STAMP.exists() and _STAMP.read_text() == _wanted()
+    return _python().exists() and _STAMP.exists() and _STAMP.read_text() in enough
 
 
 @contextmanager
@@ -113,7 +119,7 @@ def _locked() -> Iterator[None]:
         os.close(descriptor)
 
 
-def _build() -> None:
+def _build(requirements: tuple[Path, ...]) -> None:
     if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         raise InstallationError(
@@ -126,9 +132,9 @@ def _build() -> None:
     # From here until the stamp is written, the next run knows that this one did not finish.
     _STAMP.unlink(missing_ok=True)
     with console.step("installing the pinned packages"):
-        _install()
+        _install(_lock(requirements))
     temporary = _STAMP.with_suffix(".new")
-    temporary.write_text(_wanted())
+    temporary.write_text(_wanted(requirements))
     temporary.replace(_STAMP)
 
 
@@ -138,7 +144,8 @@ def _is_usable() -> bool:
         return False
     if _MARK.exists() or not any(DIRECTORY.iterdir()):
         fields = _STAMP.read_text().split(" ", 2) if _STAMP.exists() else []
-        same = len(fields) == 3 and [fields[0], fields[2]] == [_wanted().split(" ", 2)[i] for i in (0, 2)]
+        wanted = _wanted(REQUIREMENTS).split(" ", 2)
+        same = len(fields) == 3 and [fields[0], fields[2]] == [wanted[0], wanted[2]]
         return same and _python().exists()
     if (DIRECTORY / "pyvenv.cfg").exists() and _runs_new_enough(_python()):
         console.say(f"{DIRECTORY} was not made by this program: the pinned packages are added to it")
@@ -167,10 +174,10 @@ def _make() -> None:
         raise InstallationError(_explain(made.stdout + made.stderr, "the virtual environment could not be made"))
 
 
-def _install() -> None:
+def _install(lock: Path) -> None:
     """Runs pip, and shows each package's name when its turn comes, instead of a wall of text."""
     command = [str(_python()), "-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    command += ["--retries", "2", "--progress-bar", "off", "--require-hashes", "-r", str(_lock())]
+    command += ["--retries", "2", "--progress-bar", "off", "--require-hashes", "-r", str(lock)]
     # A user's pip may be set to install elsewhere, which pip refuses inside an environment.
     environment = {**os.environ, "PIP_USER": "0"}
     with subprocess.Popen(

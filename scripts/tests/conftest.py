@@ -11,8 +11,17 @@ from pathlib import Path
 
 import contract_shop
 import pytest
+from ecommerce_dms import terraform_state
+from ecommerce_dms.aws import ca_bundle
 from ecommerce_dms.embedded import EmbeddedServer
 from ecommerce_dms.settings import Settings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def nothing_on_aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests' settings do not depend on a stack that this clone has made, nor on what was fetched for it."""
+    monkeypatch.setattr(terraform_state, "FOLDER", tmp_path / "no-terraform")
+    monkeypatch.setattr(ca_bundle, "FOLDER", tmp_path / "no-certificates")
 
 
 @pytest.fixture(scope="session")

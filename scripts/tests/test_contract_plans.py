@@ -1,6 +1,7 @@
 """Checkout and payments touch what they are about: with a thousand orders there, no big table is read from end to end."""
 
 from contract_shop import callers, place, tell, together, uuid7
+from ecommerce_dms.benchmarks.reads import READS
 
 ORDERS = 1200
 
@@ -36,6 +37,10 @@ def test_checkout_payment_cancellation_and_reads_scan_no_big_table(shop):
     shop.owner.query("ANALYZE")
     shop.app.close()
     shop.app = shop.caller()  # Its plans know the size of the tables.
+
+    # The pages that benchmark.py measures.
+    pages = [read.statement.format(*key) for read in READS for key in shop.owner.query(f"{read.keys} LIMIT 1")]
+    assert len(pages) >= 3
 
     before = scans_of_big_tables(shop)
     assert {"orders", "order_items", "carts", "payments", "journal_lines", "outbox_events", "stock_movements"} <= set(

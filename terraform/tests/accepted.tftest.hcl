@@ -136,6 +136,11 @@ run "leased_public_is_a_route_and_an_empty_group" {
   }
 
   assert {
+    condition     = aws_scheduler_schedule_group.lease[0].name == "shop-test-lease" && length(aws_iam_role.lease_timer) == 1
+    error_message = "Timers close what a lost job left open."
+  }
+
+  assert {
     condition     = length(aws_vpc_security_group_ingress_rule.client_cidrs) == 0 && alltrue([for rule in [aws_vpc_security_group_ingress_rule.clients] : rule.cidr_ipv4 == null])
     error_message = "No rule lets an address in."
   }
@@ -251,6 +256,60 @@ run "windows_that_only_touch" {
   variables {
     backup      = { window = "23:00-00:00" }
     maintenance = { window = "sun:00:00-sun:01:00" }
+  }
+}
+
+# --- Monitoring -------------------------------------------------------------------------------------------------------
+
+run "alarms_tell_nobody_in_test_unless_asked" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for alarm in module.monitoring.alarms : contains(["page", "notify"], alarm.channel)]) && contains(keys(module.monitoring.alarms), "shop-test/storage-low")
+    error_message = "Every alarm has somebody to tell, and the primary's disk has one."
+  }
+
+  assert {
+    condition     = !output.alarm_actions_enabled
+    error_message = "A test stack wakes nobody."
+  }
+}
+
+run "alarms_tell_somebody_when_asked" {
+  command = plan
+
+  variables {
+    monitoring = { actions_enabled = true }
+  }
+
+  assert {
+    condition     = output.alarm_actions_enabled
+    error_message = "Asked for, alarms act in test, too."
+  }
+}
+
+run "alarms_tell_somebody_in_production" {
+  command = plan
+
+  variables {
+    environment = "production"
+    replicas    = { replica-1 = { instance_class = "db.r8g.large" } }
+    network     = { nat = "single" }
+  }
+
+  assert {
+    condition     = output.alarm_actions_enabled
+    error_message = "In production alarms act."
+  }
+
+  assert {
+    condition     = module.monitoring.alarms["shop-production/memory-exhausted"].threshold == 0.05 * 4 * 1073741824 && module.monitoring.alarms["shop-production-replica-1/memory-exhausted"].threshold == 0.05 * 16 * 1073741824
+    error_message = "Thresholds follow each instance's own class."
+  }
+
+  assert {
+    condition     = length(setsubtract(["shop-production-nat-eu-west-1a/nat-ports-exhausted", "shop-production/deadlocks", "shop-production-replica-1/deadlocks", "shop-production-replica-1/replica-lag"], keys(module.monitoring.alarms))) == 0
+    error_message = "NAT, logs and replicas are watched."
   }
 }
 

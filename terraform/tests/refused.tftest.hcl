@@ -399,6 +399,7 @@ run "port_below_what_rds_takes" {
 }
 
 # says: Write it as RDS does
+# without it: No vCPUs and memory are known of
 run "class_without_db" {
   command = plan
 
@@ -410,6 +411,7 @@ run "class_without_db" {
 }
 
 # says: Take a current one
+# without it: No vCPUs and memory are known of
 run "class_retired" {
   command = plan
 

@@ -49,18 +49,27 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
 DECLARE
+    touched uuid[] := ARRAY(SELECT DISTINCT cart_id FROM changed);
+    raised integer;
     closed text;
 BEGIN
-    PERFORM FROM shop.carts
-    WHERE cart_id = ANY (ARRAY(SELECT DISTINCT cart_id FROM changed))
-    ORDER BY cart_id
-    FOR NO KEY UPDATE;
-    UPDATE shop.carts SET version = version + 1
-    WHERE cart_id = ANY (ARRAY(SELECT DISTINCT cart_id FROM changed)) AND status = 'open';
+    -- INSERT … ON CONFLICT fires the triggers of both events, and one of them has nothing to say.
+    IF touched = '{}' THEN
+        RETURN NULL;
+    END IF;
+    -- One cart is locked by its UPDATE; several are locked in the order of their keys first, which an UPDATE does not keep.
+    IF cardinality(touched) > 1 THEN
+        PERFORM FROM shop.carts WHERE cart_id = ANY (touched) ORDER BY cart_id FOR NO KEY UPDATE;
+    END IF;
+    UPDATE shop.carts SET version = version + 1 WHERE cart_id = ANY (touched) AND status = 'open';
+    GET DIAGNOSTICS raised = ROW_COUNT;
+    IF raised = cardinality(touched) THEN
+        RETURN NULL;
+    END IF;
 
     SELECT min(format('cart %s is %s', cart_id, status)) INTO closed
     FROM shop.carts
-    WHERE cart_id = ANY (ARRAY(SELECT DISTINCT cart_id FROM changed)) AND status <> 'open';
+    WHERE cart_id = ANY (touched) AND status <> 'open';
     IF closed IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH106',

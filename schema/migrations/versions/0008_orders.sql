@@ -105,11 +105,12 @@ COMMENT ON FUNCTION shop.invariant_carts_convert_with_orders() IS
 
 -- Lines ----------------------------------------------------------------------------------------------------------------
 
+-- allocated_quantity may be announced: a line that comes with the units it is about to be allocated is not written twice (its
+-- foreign keys would be checked twice as well). No order is committed unless as much was allocated: orders_are_whole.
 CREATE TRIGGER order_items_start_at_rest
     BEFORE INSERT ON shop.order_items
     FOR EACH ROW WHEN (
-        NEW.allocated_quantity <> 0 OR NEW.shipped_quantity <> 0 OR NEW.cancelled_quantity <> 0
-        OR NEW.returned_quantity <> 0)
+        NEW.shipped_quantity <> 0 OR NEW.cancelled_quantity <> 0 OR NEW.returned_quantity <> 0)
     EXECUTE FUNCTION shop.refuse('SH103', 'the counters of a line start at 0', 'Leave them out.');
 CREATE TRIGGER order_items_facts_are_immutable
     BEFORE UPDATE OF order_id, line_number, variant_id, currency, sku, product_name, variant_name, tax_class,
@@ -323,25 +324,26 @@ DECLARE
     missing text;
 BEGIN
     SELECT CASE
-        WHEN (SELECT count(*) FROM shop.order_items AS line WHERE line.order_id = NEW.order_id) <> NEW.line_count
-            THEN 'its lines'
-        WHEN (SELECT count(*) FROM shop.order_addresses AS a WHERE a.order_id = NEW.order_id) <> 2
-            THEN 'its shipping and billing address'
+        WHEN line.total <> NEW.line_count THEN 'its lines'
+        WHEN address.total <> 2 THEN 'its shipping and billing address'
         -- The rows that are there were compared when they came; what is left to see is whether all came.
-        WHEN (SELECT count(*) FROM shop.order_item_taxes AS t WHERE t.order_id = NEW.order_id)
-            <> (SELECT sum(line.tax_count) FROM shop.order_items AS line WHERE line.order_id = NEW.order_id)
-            OR (SELECT coalesce(sum(tax_minor), 0) FROM shop.order_item_taxes AS t WHERE t.order_id = NEW.order_id)
-            <> NEW.tax_minor - NEW.shipping_tax_minor
-            THEN 'the taxes of its lines'
-        WHEN (SELECT count(*) FROM shop.order_shipping_taxes AS t WHERE t.order_id = NEW.order_id)
-            <> NEW.shipping_tax_count
-            OR (SELECT coalesce(sum(tax_minor), 0) FROM shop.order_shipping_taxes AS t WHERE t.order_id = NEW.order_id)
-            <> NEW.shipping_tax_minor
+        WHEN (tax.total, tax.minor) <> (line.taxes, NEW.tax_minor - NEW.shipping_tax_minor) THEN 'the taxes of its lines'
+        WHEN (shipping_tax.total, shipping_tax.minor) <> (NEW.shipping_tax_count, NEW.shipping_tax_minor)
             THEN 'the taxes of its shipping'
-        WHEN NEW.discount_minor <> coalesce(
-            (SELECT discount_minor FROM shop.coupon_redemptions AS r WHERE r.order_id = NEW.order_id), 0)
-            THEN 'the coupon redemption that explains its discount'
-    END INTO missing;
+        WHEN NEW.discount_minor <> redemption.minor THEN 'the coupon redemption that explains its discount'
+        WHEN line.allocated <> allocation.units THEN 'the allocations that its lines announce'
+    END INTO missing
+    FROM (SELECT count(*) AS total, sum(tax_count) AS taxes, sum(allocated_quantity) AS allocated
+          FROM shop.order_items WHERE order_id = NEW.order_id) AS line,
+         (SELECT coalesce(sum(quantity - released_quantity), 0) AS units
+          FROM shop.order_allocations WHERE order_id = NEW.order_id) AS allocation,
+         (SELECT count(*) AS total FROM shop.order_addresses WHERE order_id = NEW.order_id) AS address,
+         (SELECT count(*) AS total, coalesce(sum(tax_minor), 0) AS minor
+          FROM shop.order_item_taxes WHERE order_id = NEW.order_id) AS tax,
+         (SELECT count(*) AS total, coalesce(sum(tax_minor), 0) AS minor
+          FROM shop.order_shipping_taxes WHERE order_id = NEW.order_id) AS shipping_tax,
+         (SELECT coalesce(sum(discount_minor), 0) AS minor
+          FROM shop.coupon_redemptions WHERE order_id = NEW.order_id) AS redemption;
     IF missing IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH104',
@@ -401,17 +403,28 @@ CREATE TRIGGER order_allocations_are_kept
     FOR EACH STATEMENT
     EXECUTE FUNCTION shop.refuse('SH101', 'allocations are kept', 'Release them.');
 
+-- What is held for a line is the sum of its allocations, those of this statement included. A line of which that is true
+-- already announced them when it was inserted; of all others the counter lags behind and is raised. Both are read in one
+-- snapshot and the counter equals the sum in every committed state (orders_are_whole), so a line can look announced only to
+-- the transaction that made it, and nobody else sees that line: it needs no lock.
 CREATE FUNCTION shop.reserve_allocated_stock() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
 DECLARE
     wrong text;
+    all_announced boolean;
 BEGIN
-    SELECT min(format('line %s of order %s', added.line_number, added.order_id)) INTO wrong
-    FROM added
-    JOIN shop.order_items AS line USING (order_id, line_number)
-    WHERE line.variant_id <> added.variant_id;
+    SELECT min(format('line %s of order %s', line.line_number, line.order_id)) FILTER (WHERE held.is_of_other_variant),
+           bool_and(line.allocated_quantity = held.units)
+    INTO wrong, all_announced
+    FROM shop.order_items AS line
+    JOIN LATERAL (
+        SELECT sum(quantity - released_quantity) AS units, bool_or(variant_id <> line.variant_id) AS is_of_other_variant
+        FROM shop.order_allocations
+        WHERE order_id = line.order_id AND line_number = line.line_number
+    ) AS held ON true
+    WHERE line.order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added));
     IF wrong IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH111',
@@ -420,18 +433,23 @@ BEGIN
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
     END IF;
 
-    -- Lines are locked in the order of their keys, as by every trigger that counts on them: an UPDATE alone takes them in any.
-    PERFORM FROM shop.order_items
-    WHERE order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
-      AND (order_id, line_number) IN (SELECT order_id, line_number FROM added)
-    ORDER BY order_id, line_number
-    FOR NO KEY UPDATE;
-    UPDATE shop.order_items AS line
-    SET allocated_quantity = line.allocated_quantity + change.quantity
-    FROM (
-        SELECT order_id, line_number, sum(quantity)::integer AS quantity FROM added GROUP BY order_id, line_number
-    ) AS change
-    WHERE (line.order_id, line.line_number) = (change.order_id, change.line_number);
+    IF NOT all_announced THEN
+        -- Locked in the order of their keys, as by every trigger that counts on lines: an UPDATE alone takes them in any.
+        PERFORM FROM shop.order_items
+        WHERE order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
+          AND (order_id, line_number) IN (SELECT order_id, line_number FROM added)
+        ORDER BY order_id, line_number
+        FOR NO KEY UPDATE;
+        UPDATE shop.order_items AS line
+        SET allocated_quantity = line.allocated_quantity + change.quantity
+        FROM (
+            SELECT order_id, line_number, sum(quantity)::integer AS quantity FROM added GROUP BY order_id, line_number
+        ) AS change
+        WHERE (line.order_id, line.line_number) = (change.order_id, change.line_number)
+          AND line.allocated_quantity <> (
+              SELECT sum(held.quantity - held.released_quantity) FROM shop.order_allocations AS held
+              WHERE (held.order_id, held.line_number) = (line.order_id, line.line_number));
+    END IF;
 
     INSERT INTO shop.stock_movements (variant_id, warehouse_id, slot, kind, reserved_delta, order_id, line_number)
     SELECT variant_id, warehouse_id, slot, 'reservation', quantity, order_id, line_number

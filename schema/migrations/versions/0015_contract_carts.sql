@@ -18,19 +18,20 @@ SET search_path = pg_catalog, shop, pg_temp
 AS $$
 DECLARE
     cart shop.carts;
+    is_own boolean;
 BEGIN
     SELECT * INTO cart FROM shop.carts WHERE carts.cart_id = wanted FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         PERFORM shop.refuse_missing('cart', wanted::text);
     END IF;
-    PERFORM shop.require_own(cart.customer_id);
+    is_own := shop.require_own(cart.customer_id);
     RETURN cart;
 END
 $$;
 COMMENT ON FUNCTION shop.lock_cart(uuid) IS 'The cart under its lock, if it is the caller''s.';
 
 CREATE FUNCTION shop.require_open(cart shop.carts)
-RETURNS void
+RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
@@ -43,6 +44,7 @@ BEGIN
             HINT = 'Copy it into a new cart with copy_cart.',
             DETAIL = jsonb_build_object('cart_id', cart.cart_id, 'status', cart.status);
     END IF;
+    RETURN true;
 END
 $$;
 COMMENT ON FUNCTION shop.require_open(shop.carts) IS 'Refuses a cart that was closed or has run out (SH201).';
@@ -81,41 +83,50 @@ COMMENT ON FUNCTION shop.is_sellable(bigint, text) IS 'Whether a variant can be 
 
 -- Arguments of create_cart and set_cart_items alike.
 CREATE FUNCTION shop.require_cart_lines(variant_ids bigint[], quantities integer[], currency text)
-RETURNS void
+RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
 DECLARE
+    is_sound boolean := shop.require_none(CASE
+        WHEN (cardinality(variant_ids) BETWEEN 1 AND 200) IS NOT TRUE
+            THEN ARRAY['variant_ids', '1 to 200 keys of variants']
+        WHEN (cardinality(quantities) = cardinality(variant_ids)) IS NOT TRUE
+            THEN ARRAY['quantities', 'as many as variant_ids']
+        WHEN (0 <= ALL (quantities) AND 999 >= ALL (quantities)) IS NOT TRUE
+            THEN ARRAY['quantities', '0 (remove) to 999 units']
+    END);
+    each_once boolean;
     unsellable bigint[];
 BEGIN
-    PERFORM shop.require(cardinality(variant_ids) BETWEEN 1 AND 200, 'variant_ids', '1 to 200 keys of variants');
-    PERFORM shop.require(cardinality(quantities) = cardinality(variant_ids), 'quantities', 'as many as variant_ids');
-    PERFORM shop.require(NOT EXISTS (SELECT FROM unnest(quantities) AS q WHERE q IS NULL OR q NOT BETWEEN 0 AND 999),
-        'quantities', '0 (remove) to 999 units');
-    PERFORM shop.require((SELECT count(DISTINCT v) = count(*) FROM unnest(variant_ids) AS v),
-        'variant_ids', 'each variant once');
     -- Set-based, unlike is_sellable: a checkout of ten lines asks once.
-    SELECT array_agg(wanted.variant_id ORDER BY wanted.variant_id) INTO unsellable
+    SELECT count(DISTINCT wanted.variant_id) = count(*),
+           array_agg(wanted.variant_id ORDER BY wanted.variant_id) FILTER (WHERE wanted.quantity > 0 AND NOT (
+               variant.archived_at IS NULL AND product.status IS NOT DISTINCT FROM 'active' AND EXISTS (
+                   SELECT FROM shop.variant_prices AS price
+                   WHERE price.variant_id = wanted.variant_id AND price.currency = require_cart_lines.currency
+                     AND price.valid_from <= now())))
+    INTO each_once, unsellable
     FROM unnest(variant_ids, quantities) AS wanted (variant_id, quantity)
-    LEFT JOIN shop.product_variants AS variant ON variant.variant_id = wanted.variant_id AND variant.archived_at IS NULL
-    LEFT JOIN shop.products AS product ON product.product_id = variant.product_id AND product.status = 'active'
-    WHERE wanted.quantity > 0 AND (
-        product.product_id IS NULL OR NOT EXISTS (
-            SELECT FROM shop.variant_prices AS price
-            WHERE price.variant_id = wanted.variant_id AND price.currency = require_cart_lines.currency
-              AND price.valid_from <= now()));
-    IF unsellable IS NOT NULL THEN
+    LEFT JOIN shop.product_variants AS variant ON variant.variant_id = wanted.variant_id
+    LEFT JOIN shop.products AS product ON product.product_id = variant.product_id;
+    IF NOT each_once THEN
+        PERFORM shop.require(false, 'variant_ids', 'each variant once');
+    ELSIF unsellable IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH202',
             MESSAGE = format('%s cannot be bought in %s', array_to_string(unsellable, ', '), currency),
             HINT = 'Leave these variants out.',
             DETAIL = jsonb_build_object('variant_ids', unsellable);
     END IF;
+    RETURN true;
 END
 $$;
 COMMENT ON FUNCTION shop.require_cart_lines(bigint[], integer[], text) IS
     'Refuses lines that a cart cannot have: bad quantities (SH001), or what cannot be bought (SH202).';
 
+-- plan_cache_mode: arguments and lines are arrays, and PostgreSQL expects a plan made for one array to be cheaper than the plan for
+-- all of them by more than it costs to plan anew; it would do so at each call, in the triggers below as well.
 CREATE FUNCTION api.create_cart(
     cart_id uuid, currency text, customer_id uuid DEFAULT NULL,
     variant_ids bigint[] DEFAULT '{}', quantities integer[] DEFAULT '{}')
@@ -123,21 +134,25 @@ RETURNS uuid
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, shop, pg_temp
+SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE
     existing shop.carts;
+    may_proceed boolean := shop.require_read_committed();
 BEGIN
-    PERFORM shop.require_read_committed();
-    PERFORM shop.require(uuid_extract_version(create_cart.cart_id) = 7, 'cart_id', 'a UUIDv7 that the client makes');
-    PERFORM shop.require(EXISTS (SELECT FROM shop.currencies WHERE code = create_cart.currency),
-        'currency', 'an ISO 4217 code');
+    may_proceed := shop.require_none(CASE
+        WHEN (uuid_extract_version(create_cart.cart_id) = 7) IS NOT TRUE
+            THEN ARRAY['cart_id', 'a UUIDv7 that the client makes']
+        WHEN NOT EXISTS (SELECT FROM shop.currencies WHERE code = create_cart.currency)
+            THEN ARRAY['currency', 'an ISO 4217 code']
+        WHEN coalesce(cardinality(variant_ids), 0) = 0 AND coalesce(cardinality(quantities), 0) <> 0
+            THEN ARRAY['quantities', 'as many as variant_ids']
+    END);
     IF cardinality(variant_ids) > 0 THEN
-        PERFORM shop.require_cart_lines(variant_ids, quantities, create_cart.currency);
-    ELSE
-        PERFORM shop.require(coalesce(cardinality(quantities), 0) = 0, 'quantities', 'as many as variant_ids');
+        may_proceed := shop.require_cart_lines(variant_ids, quantities, create_cart.currency);
     END IF;
-    PERFORM shop.require_own(create_cart.customer_id);
+    may_proceed := shop.require_own(create_cart.customer_id);
     IF create_cart.customer_id IS NOT NULL THEN
         PERFORM FROM shop.customers AS c
         WHERE c.customer_id = create_cart.customer_id AND c.status = 'active' FOR NO KEY UPDATE;
@@ -192,16 +207,16 @@ RETURNS bigint
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, shop, pg_temp
+SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE
     cart shop.carts;
     new_version bigint;
+    may_proceed boolean := shop.require_read_committed();
 BEGIN
-    PERFORM shop.require_read_committed();
     cart := shop.lock_cart(set_cart_items.cart_id);
-    PERFORM shop.require_cart_lines(variant_ids, quantities, cart.currency);
-    PERFORM shop.require_open(cart);
+    may_proceed := shop.require_cart_lines(variant_ids, quantities, cart.currency) AND shop.require_open(cart);
 
     IF 0 = ANY (quantities) THEN
         DELETE FROM shop.cart_items AS item

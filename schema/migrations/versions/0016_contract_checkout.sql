@@ -23,6 +23,8 @@ CREATE TYPE shop.priced_cart AS (
     line_count smallint, unit_count integer, subtotal_minor bigint, discount_minor bigint, shipping_minor bigint,
     shipping_tax_minor bigint, shipping_tax_count smallint, tax_minor bigint, total_minor bigint,
     lines shop.priced_line[], taxes shop.priced_tax[]);
+CREATE TYPE shop.offered_stock AS (variant_id bigint, warehouse_id bigint, slot smallint, free integer, priority smallint);
+COMMENT ON TYPE shop.offered_stock IS 'A locked stock level that checkout may take from.';
 COMMENT ON TYPE shop.priced_line IS 'A cart line as checkout charges it.';
 COMMENT ON TYPE shop.priced_tax IS 'A tax as checkout charges it; line 0 is shipping.';
 COMMENT ON TYPE shop.priced_cart IS 'All that checkout charges for a cart.';
@@ -77,20 +79,25 @@ AS $$
 DECLARE
     priced shop.priced_cart;
     coupon shop.coupons;
-    method shop.shipping_methods;
+    shipping_tax_class text;
     unsellable bigint[];
+    is_sound boolean;
     price_contains_tax boolean;
     takes_tax_out boolean;
 BEGIN
     priced.currency := cart.currency;
     priced.country := price_cart.country;
-    SELECT prices_include_tax INTO price_contains_tax FROM shop.countries WHERE code = price_cart.country;
-    PERFORM shop.require(FOUND, 'country', 'an ISO 3166-1 alpha-2 code');
-    IF cart.customer_id IS NOT NULL THEN
-        SELECT c.is_tax_exempt, c.tax_number INTO priced.is_tax_exempt, priced.tax_number
-        FROM shop.customers AS c WHERE c.customer_id = cart.customer_id;
-    END IF;
-    priced.is_tax_exempt := coalesce(priced.is_tax_exempt, false);
+    SELECT land.prices_include_tax, m.shipping_method_id, m.name, m.tax_class, coalesce(c.is_tax_exempt, false), c.tax_number
+    INTO price_contains_tax, priced.shipping_method_id, priced.shipping_method_name, shipping_tax_class,
+         priced.is_tax_exempt, priced.tax_number
+    FROM shop.countries AS land
+    LEFT JOIN shop.shipping_methods AS m ON m.code = price_cart.method_code AND m.is_active
+    LEFT JOIN shop.customers AS c ON c.customer_id = cart.customer_id
+    WHERE land.code = price_cart.country;
+    is_sound := shop.require_none(CASE
+        WHEN NOT FOUND THEN ARRAY['country', 'an ISO 3166-1 alpha-2 code']
+        WHEN priced.shipping_method_id IS NULL THEN ARRAY['shipping_method', 'the code of an active method']
+    END);
     -- Who is exempt pays the price without the tax that it contains, so the order's prices contain none.
     priced.prices_include_tax := price_contains_tax AND NOT priced.is_tax_exempt;
     takes_tax_out := price_contains_tax AND priced.is_tax_exempt;
@@ -157,69 +164,77 @@ BEGIN
         END;
     END IF;
 
-    SELECT * INTO method FROM shop.shipping_methods AS m WHERE m.code = price_cart.method_code AND m.is_active;
-    PERFORM shop.require(FOUND, 'shipping_method', 'the code of an active method');
-    priced.shipping_method_id := method.shipping_method_id;
-    priced.shipping_method_name := method.name;
     SELECT price_minor INTO priced.shipping_minor
     FROM shop.shipping_rates AS r
-    WHERE r.shipping_method_id = method.shipping_method_id AND r.country = price_cart.country
+    WHERE r.shipping_method_id = priced.shipping_method_id AND r.country = price_cart.country
       AND r.currency = cart.currency AND r.minimum_subtotal_minor <= priced.subtotal_minor - priced.discount_minor
     ORDER BY r.minimum_subtotal_minor DESC
     LIMIT 1;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH304',
-            MESSAGE = format('%s does not deliver to %s for %s', method.code, price_cart.country, cart.currency),
+            MESSAGE = format('%s does not deliver to %s for %s', price_cart.method_code, price_cart.country, cart.currency),
             HINT = 'Choose another shipping method.';
     END IF;
     IF takes_tax_out THEN
         priced.shipping_minor := shop.without_tax(
-            priced.shipping_minor, price_cart.country, price_cart.region, method.tax_class);
+            priced.shipping_minor, price_cart.country, price_cart.region, shipping_tax_class);
     END IF;
 
     -- The discount is split by largest remainder: every line gets its share rounded down, and the units that are left go to
-    -- the lines that lost most by rounding, so that the parts sum to it exactly. Then the taxes: where prices contain tax
-    -- an amount is split so that base and taxes are the amount again; otherwise each tax comes on top. Line 0 is shipping.
-    WITH floored AS (
-        SELECT line.*,
-               div(priced.discount_minor::numeric * line.subtotal_minor, greatest(priced.subtotal_minor, 1))::bigint AS share,
-               (priced.discount_minor::numeric * line.subtotal_minor) % greatest(priced.subtotal_minor, 1) AS fraction
-        FROM unnest(priced.lines) AS line
-    ), discounted AS MATERIALIZED (
-        SELECT floored.*,
-               share + (row_number() OVER (ORDER BY fraction DESC, line_number)
-                        <= priced.discount_minor - sum(share) OVER ())::integer AS discount
-        FROM floored
-    ), tax AS MATERIALIZED (
-        SELECT amount.line_number, levied.jurisdiction, levied.rate, amount.minor,
-               round(amount.minor * levied.rate
-                     / CASE WHEN priced.prices_include_tax THEN 1 + levied.all_rates ELSE 1 END)::bigint AS tax_minor
+    -- the lines that lost most by rounding, so that the parts sum to it exactly.
+    IF priced.discount_minor > 0 THEN
+        WITH floored AS (
+            SELECT line.*,
+                   div(priced.discount_minor::numeric * line.subtotal_minor, priced.subtotal_minor)::bigint AS share,
+                   (priced.discount_minor::numeric * line.subtotal_minor) % priced.subtotal_minor AS fraction
+            FROM unnest(priced.lines) AS line
+        ), discounted AS (
+            SELECT floored.*,
+                   share + (row_number() OVER (ORDER BY fraction DESC, line_number)
+                            <= priced.discount_minor - sum(share) OVER ())::integer AS discount
+            FROM floored
+        )
+        SELECT array_agg(ROW(line_number, variant_id, sku, product_name, variant_name, tax_class, quantity, unit_price_minor,
+                             subtotal_minor, discount, 0, 0, 0)::shop.priced_line ORDER BY line_number)
+        INTO priced.lines
+        FROM discounted;
+    END IF;
+
+    -- Where prices contain tax an amount is split so that base and taxes are the amount again; otherwise each tax comes on
+    -- top. Line 0 is shipping.
+    WITH levied AS MATERIALIZED (
+        SELECT tax.*, sum(tax_minor) OVER (PARTITION BY line_number) AS taxes_of_line
         FROM (
-            SELECT line_number, subtotal_minor - discount AS minor, tax_class FROM discounted
-            UNION ALL
-            SELECT 0, priced.shipping_minor, method.tax_class
-        ) AS amount
-        JOIN shop.tax_rates_at(price_cart.country, price_cart.region, now()) AS levied USING (tax_class)
-        WHERE NOT priced.is_tax_exempt
-    ), tax_of_line AS MATERIALIZED (
-        SELECT line_number, sum(tax_minor)::bigint AS minor, count(*)::smallint AS total FROM tax GROUP BY line_number
+            SELECT amount.line_number, rates.jurisdiction, rates.rate, amount.minor,
+                   round(amount.minor * rates.rate
+                         / CASE WHEN priced.prices_include_tax THEN 1 + rates.all_rates ELSE 1 END)::bigint AS tax_minor
+            FROM (
+                SELECT line_number, subtotal_minor - discount_minor AS minor, tax_class FROM unnest(priced.lines)
+                UNION ALL
+                SELECT 0, priced.shipping_minor, shipping_tax_class
+            ) AS amount
+            JOIN shop.tax_rates_at(price_cart.country, price_cart.region, now()) AS rates USING (tax_class)
+            WHERE NOT priced.is_tax_exempt
+        ) AS tax
     )
     SELECT (SELECT array_agg(ROW(line.line_number, line.variant_id, line.sku, line.product_name, line.variant_name,
-                                 line.tax_class, line.quantity, line.unit_price_minor, line.subtotal_minor, line.discount,
-                                 coalesce(t.minor, 0),
-                                 line.subtotal_minor - line.discount
+                                 line.tax_class, line.quantity, line.unit_price_minor, line.subtotal_minor,
+                                 line.discount_minor, coalesce(t.minor, 0),
+                                 line.subtotal_minor - line.discount_minor
                                      + CASE WHEN priced.prices_include_tax THEN 0 ELSE coalesce(t.minor, 0) END,
                                  coalesce(t.total, 0))::shop.priced_line ORDER BY line.line_number)
-            FROM discounted AS line LEFT JOIN tax_of_line AS t USING (line_number)),
-           (SELECT array_agg(ROW(tax.line_number, tax.jurisdiction, tax.rate,
-                                 tax.minor - CASE WHEN priced.prices_include_tax THEN t.minor ELSE 0 END,
-                                 tax.tax_minor)::shop.priced_tax ORDER BY tax.line_number, tax.jurisdiction)
-            FROM tax JOIN tax_of_line AS t USING (line_number)),
-           coalesce((SELECT minor FROM tax_of_line WHERE line_number = 0), 0),
-           coalesce((SELECT total FROM tax_of_line WHERE line_number = 0), 0),
-           coalesce((SELECT sum(minor) FROM tax_of_line), 0)
-    INTO priced.lines, priced.taxes, priced.shipping_tax_minor, priced.shipping_tax_count, priced.tax_minor;
+            FROM unnest(priced.lines) AS line
+            LEFT JOIN (
+                SELECT line_number, sum(tax_minor)::bigint AS minor, count(*)::smallint AS total FROM levied GROUP BY line_number
+            ) AS t ON t.line_number = line.line_number),
+           array_agg(ROW(line_number, jurisdiction, rate,
+                         minor - CASE WHEN priced.prices_include_tax THEN taxes_of_line ELSE 0 END,
+                         tax_minor)::shop.priced_tax ORDER BY line_number, jurisdiction),
+           coalesce(sum(tax_minor) FILTER (WHERE line_number = 0), 0), count(*) FILTER (WHERE line_number = 0),
+           coalesce(sum(tax_minor), 0)
+    INTO priced.lines, priced.taxes, priced.shipping_tax_minor, priced.shipping_tax_count, priced.tax_minor
+    FROM levied;
     priced.taxes := coalesce(priced.taxes, '{}');
     priced.total_minor := priced.subtotal_minor - priced.discount_minor + priced.shipping_minor
         + CASE WHEN priced.prices_include_tax THEN 0 ELSE priced.tax_minor END;
@@ -234,6 +249,7 @@ RETURNS jsonb
 LANGUAGE plpgsql STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, shop, pg_temp
+SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -266,7 +282,7 @@ RETURN hashint8extended(variant_id, 20260101);
 COMMENT ON FUNCTION shop.slots_gate(bigint) IS 'Key of the advisory lock that buyers of a variant share, and split_stock takes.';
 
 CREATE FUNCTION shop.allocate_order(placed_order_id uuid, lines shop.priced_line[])
-RETURNS void
+RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
@@ -276,14 +292,15 @@ DECLARE
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(shop.slots_gate(bought.variant_id))
     FROM (SELECT variant_id FROM unnest(lines) ORDER BY variant_id) AS bought;
+    -- A statement of its own: it sees what was committed before the gates opened.
     SELECT array_agg(DISTINCT level.variant_id) INTO split
-    FROM unnest(lines) AS line
-    JOIN shop.stock_levels AS level ON level.variant_id = line.variant_id AND level.slot > 0;
+    FROM shop.stock_levels AS level
+    WHERE level.variant_id = ANY (ARRAY(SELECT variant_id FROM unnest(lines))) AND level.slot > 0;
 
     IF split IS NOT NULL THEN
         BEGIN
             IF shop.insert_allocations(placed_order_id, lines, split) IS NULL THEN
-                RETURN;
+                RETURN true;
             END IF;
             RAISE EXCEPTION USING ERRCODE = 'SH303', MESSAGE = 'gives back the locks of the first try';
         EXCEPTION WHEN SQLSTATE 'SH303' THEN
@@ -298,6 +315,7 @@ BEGIN
             HINT = 'Lower the quantities of the lines that DETAIL lists; nothing was reserved.',
             DETAIL = jsonb_build_object('short', short);
     END IF;
+    RETURN true;
 END
 $$;
 COMMENT ON FUNCTION shop.allocate_order(uuid, shop.priced_line[]) IS
@@ -312,53 +330,54 @@ SET search_path = pg_catalog, shop, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
+    offers shop.offered_stock[];
+    offers_at_once shop.offered_stock[];
     short jsonb;
 BEGIN
-    -- A statement of its own, so that no plan can take a slot first and then wait here.
-    PERFORM FROM shop.stock_levels AS level
-    WHERE level.variant_id = ANY (ARRAY(SELECT variant_id FROM unnest(lines) WHERE variant_id <> ALL (unwaited)))
-      AND level.warehouse_id IN (SELECT warehouse_id FROM shop.warehouses WHERE is_active)
-    ORDER BY level.variant_id, level.warehouse_id, level.slot
-    FOR NO KEY UPDATE OF level;
-
-    WITH line AS MATERIALIZED (
-        SELECT line_number, variant_id, quantity FROM unnest(lines)
-    ), locked AS MATERIALIZED (
-        SELECT level.variant_id, level.warehouse_id, level.slot, level.on_hand - level.reserved AS free
+    -- Whatever is waited for is locked by a statement of its own, before any slot is taken: no plan can take a slot first
+    -- and then wait here.
+    SELECT array_agg(ROW(level.variant_id, level.warehouse_id, level.slot, level.free, level.priority)::shop.offered_stock)
+    INTO offers
+    FROM (
+        SELECT level.variant_id, level.warehouse_id, level.slot, level.on_hand - level.reserved AS free, warehouse.priority
         FROM shop.stock_levels AS level
-        WHERE level.variant_id = ANY (ARRAY(SELECT variant_id FROM line WHERE variant_id <> ALL (unwaited)))
-          AND level.warehouse_id IN (SELECT warehouse_id FROM shop.warehouses WHERE is_active)
+        JOIN shop.warehouses AS warehouse USING (warehouse_id)
+        WHERE level.variant_id = ANY (ARRAY(SELECT variant_id FROM unnest(lines) WHERE variant_id <> ALL (unwaited)))
+          AND warehouse.is_active
         ORDER BY level.variant_id, level.warehouse_id, level.slot
         FOR NO KEY UPDATE OF level
-    ), at_once AS MATERIALIZED (
-        SELECT picked.*
-        FROM line
+    ) AS level;
+
+    IF unwaited <> '{}' THEN
+        SELECT array_agg(ROW(picked.variant_id, picked.warehouse_id, picked.slot, picked.free, picked.priority)::shop.offered_stock)
+        INTO offers_at_once
+        FROM unnest(lines) AS line
         CROSS JOIN LATERAL (
-            SELECT level.variant_id, level.warehouse_id, level.slot, level.on_hand - level.reserved AS free
+            SELECT level.variant_id, level.warehouse_id, level.slot, level.on_hand - level.reserved AS free, warehouse.priority
             FROM shop.stock_levels AS level
             JOIN shop.warehouses AS warehouse USING (warehouse_id)
             WHERE level.variant_id = line.variant_id AND warehouse.is_active
               AND level.on_hand - level.reserved >= line.quantity
-              -- Whatever is locked above is locked first: nothing is waited for once a slot is held.
-              AND (SELECT count(*) FROM locked) >= 0
             ORDER BY warehouse.priority, warehouse.warehouse_id, random()
             LIMIT 1
             FOR NO KEY UPDATE OF level SKIP LOCKED
         ) AS picked
-        WHERE line.variant_id = ANY (unwaited)
-    ), offered AS (
-        SELECT line.line_number, line.variant_id, line.quantity, level.warehouse_id, level.slot, level.free,
-               sum(level.free) OVER (
-                   PARTITION BY line.line_number ORDER BY warehouse.priority, level.warehouse_id, level.slot) AS running
-        FROM line
-        JOIN (SELECT * FROM locked UNION ALL SELECT * FROM at_once) AS level USING (variant_id)
-        JOIN shop.warehouses AS warehouse USING (warehouse_id)
-        WHERE level.free > 0
+        WHERE line.variant_id = ANY (unwaited);
+        offers := offers || offers_at_once;
+    END IF;
+
+    -- All of a line comes from the first places by priority that have some; nothing is inserted if any line is short.
+    WITH offered AS MATERIALIZED (
+        SELECT line.line_number, line.variant_id, line.quantity, place.warehouse_id, place.slot, place.free,
+               sum(place.free) OVER (
+                   PARTITION BY line.line_number ORDER BY place.priority, place.warehouse_id, place.slot) AS running
+        FROM unnest(lines) AS line
+        LEFT JOIN unnest(offers) AS place ON place.variant_id = line.variant_id AND place.free > 0
     ), lacking AS MATERIALIZED (
-        SELECT line.line_number, line.variant_id, line.quantity, coalesce(stock.free, 0) AS available
-        FROM line
-        LEFT JOIN (SELECT line_number, sum(free) AS free FROM offered GROUP BY line_number) AS stock USING (line_number)
-        WHERE coalesce(stock.free, 0) < line.quantity
+        SELECT line_number, variant_id, quantity, coalesce(max(running), 0) AS available
+        FROM offered
+        GROUP BY line_number, variant_id, quantity
+        HAVING coalesce(max(running), 0) < quantity
     ), inserted AS (
         INSERT INTO shop.order_allocations (order_id, line_number, variant_id, warehouse_id, slot, quantity)
         SELECT placed_order_id, line_number, variant_id, warehouse_id, slot, least(free, quantity - (running - free))
@@ -376,26 +395,45 @@ $$;
 COMMENT ON FUNCTION shop.insert_allocations(uuid, shop.priced_line[], bigint[]) IS
     'Allocates stock to all lines of an order; NULL, or to none and returns those that are short.';
 
+CREATE FUNCTION shop.bad_part_of_address(argument text, address api.address)
+RETURNS text[]
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+BEGIN
+    RETURN CASE
+        WHEN (btrim(address.recipient) <> '' AND char_length(address.recipient) <= 200) IS NOT TRUE
+            THEN ARRAY[argument || '.recipient', '1 to 200 characters']
+        WHEN (btrim(address.line1) <> '' AND char_length(address.line1) <= 200) IS NOT TRUE
+            THEN ARRAY[argument || '.line1', '1 to 200 characters']
+        WHEN (btrim(address.city) <> '' AND char_length(address.city) <= 100) IS NOT TRUE
+            THEN ARRAY[argument || '.city', '1 to 100 characters']
+        WHEN btrim(address.company) = '' OR char_length(address.company) > 200
+            THEN ARRAY[argument || '.company', 'NULL, or 1 to 200 characters']
+        WHEN btrim(address.line2) = '' OR char_length(address.line2) > 200
+            THEN ARRAY[argument || '.line2', 'NULL, or 1 to 200 characters']
+        WHEN btrim(address.region) = '' OR char_length(address.region) > 100
+            THEN ARRAY[argument || '.region', 'NULL, or 1 to 100 characters']
+        WHEN btrim(address.postal_code) = '' OR char_length(address.postal_code) > 20
+            THEN ARRAY[argument || '.postal_code', 'NULL, or 1 to 20 characters']
+        WHEN btrim(address.phone) = '' OR char_length(address.phone) > 40
+            THEN ARRAY[argument || '.phone', 'NULL, or 1 to 40 characters']
+    END;
+END
+$$;
+COMMENT ON FUNCTION shop.bad_part_of_address(text, api.address) IS
+    'Name and rule of what order_addresses could not hold of an address, but for its country; NULL: nothing.';
+
 CREATE FUNCTION shop.require_address(argument text, address api.address)
-RETURNS void
+RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
 BEGIN
-    PERFORM shop.require(btrim(address.recipient) <> '' AND char_length(address.recipient) <= 200,
-        argument || '.recipient', '1 to 200 characters');
-    PERFORM shop.require(btrim(address.line1) <> '' AND char_length(address.line1) <= 200,
-        argument || '.line1', '1 to 200 characters');
-    PERFORM shop.require(btrim(address.city) <> '' AND char_length(address.city) <= 100,
-        argument || '.city', '1 to 100 characters');
-    PERFORM shop.require(EXISTS (SELECT FROM shop.countries WHERE code = address.country),
-        argument || '.country', 'an ISO 3166-1 alpha-2 code');
-    PERFORM shop.require(
-        coalesce(btrim(optional.value) <> '' AND char_length(optional.value) <= optional.maximum, true),
-        argument || '.' || optional.name, format('NULL, or 1 to %s characters', optional.maximum))
-    FROM (VALUES ('company', address.company, 200), ('line2', address.line2, 200), ('region', address.region, 100),
-                 ('postal_code', address.postal_code, 20), ('phone', address.phone, 40)
-    ) AS optional (name, value, maximum);
+    RETURN shop.require_none(coalesce(
+        shop.bad_part_of_address(argument, address),
+        CASE WHEN NOT EXISTS (SELECT FROM shop.countries WHERE code = address.country)
+             THEN ARRAY[argument || '.country', 'an ISO 3166-1 alpha-2 code'] END));
 END
 $$;
 COMMENT ON FUNCTION shop.require_address(text, api.address) IS 'Refuses an address that order_addresses could not hold.';
@@ -423,30 +461,45 @@ RETURNS TABLE (order_number bigint, total_minor bigint, currency text, status te
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, shop, pg_temp
+SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE
     cart shop.carts;
     priced shop.priced_cart;
-    existing shop.orders;
+    existing record;
     number_given bigint;
     -- The request as one text: a retry has the same digest.
     digest bytea := sha256(convert_to(jsonb_build_array(
         place_order.order_id, place_order.cart_id, contact_email, contact_phone, shipping, billing, shipping_method,
         expected_total_minor)::text, 'UTF8'));
+    may_proceed boolean := shop.require_read_committed();
 BEGIN
-    PERFORM shop.require_read_committed();
-    PERFORM shop.require(uuid_extract_version(place_order.order_id) = 7, 'order_id', 'a UUIDv7 that the client makes');
-    PERFORM shop.require(char_length(contact_email) <= 254
-        AND contact_email ~ '^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:].]+$', 'contact_email', 'an e-mail address');
-    PERFORM shop.require(coalesce(btrim(contact_phone) <> '' AND char_length(contact_phone) <= 40, true),
-        'contact_phone', 'NULL, or 1 to 40 characters');
-    PERFORM shop.require(expected_total_minor >= 0, 'expected_total_minor', 'the total that the customer saw');
-    PERFORM shop.require_address('shipping', shipping);
-    PERFORM shop.require_address('billing', billing);
+    may_proceed := shop.require_none(coalesce(
+        CASE
+            WHEN (uuid_extract_version(place_order.order_id) = 7) IS NOT TRUE
+                THEN ARRAY['order_id', 'a UUIDv7 that the client makes']
+            WHEN (char_length(contact_email) <= 254
+                  AND contact_email ~ '^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:].]+$') IS NOT TRUE
+                THEN ARRAY['contact_email', 'an e-mail address']
+            WHEN btrim(contact_phone) = '' OR char_length(contact_phone) > 40
+                THEN ARRAY['contact_phone', 'NULL, or 1 to 40 characters']
+            WHEN (expected_total_minor >= 0) IS NOT TRUE
+                THEN ARRAY['expected_total_minor', 'the total that the customer saw']
+        END,
+        shop.bad_part_of_address('shipping', shipping),
+        shop.bad_part_of_address('billing', billing)));
+    may_proceed := shop.require_none(CASE
+        WHEN NOT EXISTS (SELECT FROM shop.countries WHERE code = shipping.country)
+            THEN ARRAY['shipping.country', 'an ISO 3166-1 alpha-2 code']
+        WHEN NOT EXISTS (SELECT FROM shop.countries WHERE code = billing.country)
+            THEN ARRAY['billing.country', 'an ISO 3166-1 alpha-2 code']
+    END);
 
     cart := shop.lock_cart(place_order.cart_id);
-    SELECT * INTO existing FROM shop.orders AS o
+    SELECT o.order_number, o.total_minor, o.currency, o.status, o.expires_at, o.request_digest
+    INTO existing
+    FROM shop.orders AS o
     WHERE o.cart_id = place_order.cart_id OR o.order_id = place_order.order_id;
     IF FOUND THEN
         IF existing.request_digest <> digest THEN
@@ -456,7 +509,7 @@ BEGIN
                             existing.expires_at;
         RETURN;
     END IF;
-    PERFORM shop.require_open(cart);
+    may_proceed := shop.require_open(cart);
 
     priced := shop.price_cart(cart, shipping.country, shipping.region, shipping_method);
     IF priced.total_minor <> expected_total_minor THEN
@@ -478,18 +531,21 @@ BEGIN
          priced.shipping_minor, priced.shipping_tax_minor, priced.shipping_tax_count, priced.tax_minor,
          priced.total_minor,
          now() + shop.payment_deadline())
-    ON CONFLICT (order_id) DO NOTHING
+    -- By any unique index: with order_id named, a race would end in the error of the other one that begins with it. Cart and
+    -- number cannot be what conflicts: the cart is locked and has no order, the number comes from a sequence.
+    ON CONFLICT DO NOTHING
     RETURNING orders.order_number INTO number_given;
     IF number_given IS NULL THEN
         -- Another cart is being ordered with the same key at this very moment.
         PERFORM shop.refuse_other_content('order', place_order.order_id::text);
     END IF;
+    -- All of every line is allocated below, or there is no order: the lines announce it.
     INSERT INTO shop.order_items
         (order_id, line_number, variant_id, currency, sku, product_name, variant_name, tax_class, prices_include_tax,
-         quantity, unit_price_minor, subtotal_minor, discount_minor, tax_minor, tax_count, total_minor)
+         quantity, unit_price_minor, subtotal_minor, discount_minor, tax_minor, tax_count, total_minor, allocated_quantity)
     SELECT place_order.order_id, line.line_number, line.variant_id, priced.currency, line.sku, line.product_name,
            line.variant_name, line.tax_class, priced.prices_include_tax, line.quantity, line.unit_price_minor,
-           line.subtotal_minor, line.discount_minor, line.tax_minor, line.tax_count, line.total_minor
+           line.subtotal_minor, line.discount_minor, line.tax_minor, line.tax_count, line.total_minor, line.quantity
     FROM unnest(priced.lines) AS line;
     INSERT INTO shop.order_item_taxes (order_id, line_number, jurisdiction, rate, base_minor, tax_minor)
     SELECT place_order.order_id, tax.* FROM unnest(priced.taxes) AS tax WHERE tax.line_number > 0;
@@ -520,10 +576,11 @@ BEGIN
         VALUES (place_order.order_id, priced.coupon_id, priced.currency, priced.discount_minor);
     END IF;
 
-    PERFORM shop.allocate_order(place_order.order_id, priced.lines);
+    may_proceed := shop.allocate_order(place_order.order_id, priced.lines);
 
-    PERFORM shop.tell_outbox('order', place_order.order_id::text, 'order.placed',
-        jsonb_build_object('order_id', place_order.order_id, 'total_minor', priced.total_minor, 'currency', priced.currency));
+    INSERT INTO shop.outbox_events (aggregate_type, aggregate_id, event_type, payload)
+    VALUES ('order', place_order.order_id::text, 'order.placed', jsonb_build_object(
+        'order_id', place_order.order_id, 'total_minor', priced.total_minor, 'currency', priced.currency));
     IF priced.total_minor = 0 THEN
         PERFORM shop.confirm_if_covered(place_order.order_id);
     END IF;

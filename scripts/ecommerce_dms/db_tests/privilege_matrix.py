@@ -130,7 +130,7 @@ _BY_THE_APPLICATION = """
     register_customer credential_for_login record_login_attempt open_session resume_session close_session change_password
     issue_token use_token claim_outbox ack_outbox
 """
-_MEASURES = "verify_integrity shop_health orders_per_minute stock_outs sequence_usage bloat_estimate"
+_MEASURES = "verify_integrity shop_health orders_per_minute stock_outs sequence_usage bloat_estimate slowest_statements"
 EXECUTES = {
     "shop_app": _BY_BUYERS + _ADDRESS_BOOK + _BY_STAFF + _BY_THE_APPLICATION,
     "shop_storefront": _BY_BUYERS + _ADDRESS_BOOK,

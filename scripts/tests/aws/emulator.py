@@ -8,27 +8,31 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
+from pathlib import Path
 
 os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"  # else attaching AmazonRDSEnhancedMonitoringRole fails
 
 from moto.server import ThreadedMotoServer
 
-from . import emulator_gaps  # noqa: F401 - importing it closes the gaps
+from . import (
+    emulator_gaps,  # noqa: F401 - importing it closes the gaps
+    emulator_postgres,
+)
 
 
-def main() -> int:
+def main() -> None:
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
 
+    if os.environ.get("EMULATOR_POSTGRES"):
+        emulator_postgres.stand_behind_rds(emulator_postgres.Postgres(Path(os.environ["EMULATOR_POSTGRES"])))
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     print(server.get_host_and_port()[1], flush=True)
     stopped.wait()
-    server.stop()
-    return 0
+    os._exit(0)  # nothing here is worth waiting for connections that clients keep open
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import threading
 from typing import Any
 
+from moto.core.exceptions import JsonRESTError
+from moto.core.responses import ActionResult, BaseResponse
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.instances import Instance
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.responses.tags import TagResponse
+from moto.iam.access_control import IAMPolicyStatement, PermissionResult
 from moto.rds.models import DBCluster, DBInstance, RDSBackend
 from moto.rds.responses import RDSResponse
+from moto.ssm.responses import SimpleSystemManagerResponse
 
 # The request's name of a setting → the answer's. Other names are the same in both.
 RENAMED = {
@@ -113,6 +118,30 @@ def cluster_parameters_say_who_set_them(original, self):
     return answer
 
 
+# What RDS for PostgreSQL 18 knows, as far as terraform/parameters.tf sets it: these are static, the others dynamic.
+STATIC_PARAMETERS = ("shared_preload_libraries",)
+DYNAMIC_PARAMETERS = (
+    "rds.force_ssl", "pg_stat_statements.track", "auto_explain.log_min_duration", "auto_explain.log_format",
+    "track_io_timing", "log_statement", "log_min_duration_statement", "log_connections", "log_disconnections",
+    "log_lock_waits", "log_temp_files", "log_autovacuum_min_duration", "rds.force_autovacuum_logging_level",
+    "log_parameter_max_length", "log_parameter_max_length_on_error", "idle_in_transaction_session_timeout",
+    "max_slot_wal_keep_size",
+)  # fmt: skip
+
+
+def describe_engine_default_parameters(self: RDSResponse) -> ActionResult:
+    """Moto has no such action. It answers in two pages here, as RDS does in several."""
+    family, second = self._get_param("DBParameterGroupFamily"), bool(self._get_param("Marker"))
+    kind, names = ("dynamic", DYNAMIC_PARAMETERS) if second else ("static", STATIC_PARAMETERS)
+    parameters = [{"ParameterName": name, "ApplyType": kind, "IsModifiable": True} for name in names]
+    marker = {} if second else {"Marker": "second"}
+    return ActionResult({"EngineDefaults": {"DBParameterGroupFamily": family, "Parameters": parameters, **marker}})
+
+
+RDSResponse.describe_engine_default_parameters = describe_engine_default_parameters
+RDSResponse.describe_engine_default_cluster_parameters = describe_engine_default_parameters
+
+
 @wrapping(TagResponse, "create_tags")
 def a_missing_rule_takes_no_tags(original, self):
     """AWS answers InvalidSecurityGroupRuleId.NotFound; moto tags what does not exist, which hides races."""
@@ -126,12 +155,50 @@ def a_missing_rule_takes_no_tags(original, self):
     return original(self)
 
 
+def start_session(self: SimpleSystemManagerResponse) -> ActionResult:
+    """Moto has no Session Manager. A session here is its name and a token; a stand-in for the plugin carries the bytes."""
+    target = self._get_param("Target")
+    if target == "i-0000000000000dead":
+        raise JsonRESTError("TargetNotConnected", f"{target} is not connected.")
+    return ActionResult(
+        {"SessionId": f"tester-{target}", "TokenValue": "a-session-token", "StreamUrl": "wss://nowhere"}
+    )
+
+
+def terminate_session(self: SimpleSystemManagerResponse) -> ActionResult:
+    return ActionResult({"SessionId": self._get_param("SessionId")})
+
+
+SimpleSystemManagerResponse.start_session = start_session
+SimpleSystemManagerResponse.terminate_session = terminate_session
+
+
 def described(rule: SecurityGroupRule) -> str | None:
     """Moto knows the description of a rule for addresses, and forgets that of one for another group."""
     return rule.ip_range.get("Description") or rule.source_group.get("Description")
 
 
 SecurityGroupRule.description = property(described)
+
+
+@wrapping(IAMPolicyStatement, "is_action_permitted")
+def plain_connections_count_as_tls(original, self, *args, **kwargs):
+    """Moto knows no such condition and denies everything; here every connection is plain, and stays on loopback."""
+    if "aws:SecureTransport" in str(self._statement.get("Condition")):
+        return PermissionResult.NEUTRAL
+    return original(self, *args, **kwargs)
+
+
+ONE_AT_A_TIME = threading.RLock()
+
+
+@wrapping(BaseResponse, "call_action")
+def a_call_is_done_whole(original, self):
+    """AWS decides about each call on its own. Moto's threads would both find a rule missing, and make it twice."""
+    if self.service_name not in ("ec2", "scheduler"):
+        return original(self)
+    with ONE_AT_A_TIME:
+        return original(self)
 
 
 @wrapping(Instance, "__init__")

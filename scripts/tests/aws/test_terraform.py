@@ -1,4 +1,8 @@
-"""terraform/ without applying it: form, what is refused and with which words, what is accepted, both environments."""
+"""terraform/ without applying it: form, what is refused and with which words, what is accepted, both environments.
+
+Each refused input is a plan of its own, seconds long. Without --full every eighth row of the table is tried, the same
+ones each time; --full tries all of them, and then knows that no guard is without an input that reaches it.
+"""
 
 from __future__ import annotations
 
@@ -43,6 +47,10 @@ def read_refusals() -> list[Refusal]:
             Refusal(match["name"], match["says"], guard, match["without"], f'run "{match["name"]}" {{\n{body}}}\n')
         )
     return refusals
+
+
+def some_of(refusals: list[Refusal], full: bool) -> list[Refusal]:
+    return refusals if full else refusals[::8]
 
 
 def in_one_line(text: str) -> str:
@@ -94,11 +102,12 @@ def test_what_should_be_accepted_is_and_gives_what_it_should(terraform):
     terraform.succeed("test", "-no-color", "-filter=tests/accepted.tftest.hcl", timeout=900)
 
 
-def test_a_wrong_input_is_refused_by_its_guard_with_a_sentence_that_names_the_fix(terraform):
-    refusals = read_refusals()
-    assert len(refusals) >= 40
-    assert len(refusals) == REFUSED.read_text().count("\nrun "), "a run without the comment `# says:`"
+def test_a_wrong_input_is_refused_by_its_guard_with_a_sentence_that_names_the_fix(terraform, full):
+    table = read_refusals()
+    assert len(table) >= 40
+    assert len(table) == REFUSED.read_text().count("\nrun "), "a run without the comment `# says:`"
 
+    refusals = some_of(table, full)
     found = run_each_alone(terraform, refusals)
     guards = all_guards()
     wrong = []
@@ -111,7 +120,7 @@ def test_a_wrong_input_is_refused_by_its_guard_with_a_sentence_that_names_the_fi
 
     fired = {place_of(diagnostic) for diagnostics in found.values() for diagnostic in diagnostics}
     silent = {place: guard for place, guard in guards.items() if not guard.startswith("aws_") and place not in fired}
-    assert not silent, "guards that no input of refused.tftest.hcl reaches"
+    assert not (silent and full), "guards that no input of refused.tftest.hcl reaches"
 
 
 def all_guards() -> dict[str, str]:
@@ -142,11 +151,11 @@ def place_of(diagnostic: dict) -> str:
     return f"{where.get('filename')}:{where.get('start', {}).get('line')}"
 
 
-def test_a_refused_input_is_accepted_once_the_guards_are_gone(terraform):
+def test_a_refused_input_is_accepted_once_the_guards_are_gone(terraform, full):
     """Else a run would pass because something else refuses its input, and the guard would never have been tested."""
     for file in terraform.folder.glob("*.tf"):
         file.write_text(without_guards(file.read_text()))
-    refusals = read_refusals()
+    refusals = some_of(read_refusals(), full)
     found = run_each_alone(terraform, refusals)
 
     wrong = []

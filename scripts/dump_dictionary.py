@@ -1,0 +1,72 @@
+"""Writes docs/data_dictionary.md: every table, column, rule, index and trigger in words, and who writes it.
+
+It upgrades a scratch database on the configured server (default: the embedded one), reads its catalogue and comments, and
+drops it.
+"""
+
+import argparse
+import difflib
+import sys
+from pathlib import Path
+
+from ecommerce_dms import console, data_dictionary, migrations
+from ecommerce_dms.scratch import scratch_database
+from ecommerce_dms.settings import Settings, add_connection_arguments, load_settings
+
+DATA_DICTIONARY_MD = Path(__file__).resolve().parents[1] / "docs" / "data_dictionary.md"
+
+EXAMPLES = """\
+examples:
+  python3 scripts/dump_dictionary.py            write docs/data_dictionary.md, after each change of the schema
+  python3 scripts/dump_dictionary.py --check    exit with 1 and show the difference if it is not up to date
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Write or check the file. Returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    settings = load_settings(arguments)
+    console.say(f"Server: {settings.describe()}")
+    with console.step("Upgrading a scratch database and reading its catalogue"):
+        wanted = data_dictionary_md(settings)
+    if arguments.check:
+        return _compare(DATA_DICTIONARY_MD.read_text(encoding="utf-8") if DATA_DICTIONARY_MD.exists() else "", wanted)
+    DATA_DICTIONARY_MD.write_text(wanted, encoding="utf-8")
+    console.say(f"Wrote {DATA_DICTIONARY_MD}.")
+    return 0
+
+
+def data_dictionary_md(settings: Settings) -> str:
+    """The content that the file should have."""
+    with scratch_database(settings) as scratch:
+        migrations.upgrade(scratch, environment="test")
+        return data_dictionary.markdown(data_dictionary.read(scratch))
+
+
+def _compare(present: str, wanted: str) -> int:
+    if present == wanted:
+        console.say("docs/data_dictionary.md is up to date.")
+        return 0
+    sys.stdout.writelines(
+        difflib.unified_diff(
+            present.splitlines(keepends=True),
+            wanted.splitlines(keepends=True),
+            "docs/data_dictionary.md",
+            "the database",
+        )
+    )
+    console.say("docs/data_dictionary.md is not what the database says: run scripts/dump_dictionary.py and commit it.")
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--check", action="store_true", help="compare, write nothing")
+    add_connection_arguments(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(console.run(main))

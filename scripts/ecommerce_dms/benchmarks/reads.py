@@ -1,0 +1,188 @@
+"""What a page costs, in a small shop and in a large one: latency, and the buffers that PostgreSQL looks at.
+
+Buffers say how a read grows, whatever else the machine does. They are those of EXPLAIN (ANALYZE, BUFFERS), which counts what
+the statements inside a function touch. No read may scan a large table from end to end; that is a failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from ecommerce_dms import console
+from ecommerce_dms.benchmarks import pgbench
+from ecommerce_dms.benchmarks.report import Report, Table, machine, median
+from ecommerce_dms.benchmarks.shop import BenchmarkShop, benchmark_shop
+from ecommerce_dms.connection import connect
+
+# PostgreSQL plans a statement anew for its first five executions; what counts is what comes after.
+WARM_UP = 8
+KEYS = 50
+LARGE_ROWS = 5000
+MOST_GROWTH = 1.3
+
+
+@dataclass(frozen=True)
+class Read:
+    """A page: what an application sends, and keys to send it with. `{0}`, `{1}` are the columns of a key."""
+
+    name: str
+    statement: str
+    keys: str
+
+
+# Keys are taken from all over the shop, by their hash, so that both sizes are asked for the same kind of things.
+READS = (
+    Read(
+        "product page",
+        "SELECT product.*, variant.variant_id, variant.sku, variant.name AS variant_name, price.amount_minor,"
+        " (SELECT sum(on_hand - reserved) FROM shop.stock_levels AS level WHERE level.variant_id = variant.variant_id) AS free,"
+        " (SELECT array_agg(url ORDER BY position) FROM shop.product_media AS m WHERE m.product_id = product.product_id) AS media"
+        " FROM shop.products AS product JOIN shop.product_variants AS variant USING (product_id)"
+        " LEFT JOIN LATERAL (SELECT amount_minor FROM shop.variant_prices AS p WHERE p.variant_id = variant.variant_id"
+        " AND p.currency = 'EUR' AND p.valid_from <= now() ORDER BY p.valid_from DESC LIMIT 1) AS price ON true"
+        " WHERE product.slug = '{0}' AND variant.archived_at IS NULL",
+        "SELECT slug FROM shop.products WHERE status = 'active' AND slug !~ '^benchmark-' ORDER BY hashtext(slug)",
+    ),
+    Read(
+        "category page",
+        "SELECT * FROM api.search_products(NULL, {0}, 'EUR')",
+        "SELECT category_id FROM shop.categories WHERE archived_at IS NULL"
+        " AND EXISTS (SELECT FROM shop.product_categories AS p WHERE p.category_id = categories.category_id)"
+        " ORDER BY hashint8(category_id)",
+    ),
+    Read(
+        "search",
+        "SELECT * FROM api.search_products('{0}', NULL, 'EUR')",
+        "SELECT DISTINCT ON (hashtext(word)) word FROM shop.products,"
+        " regexp_split_to_table(lower(name), '[^a-z]+') AS word WHERE char_length(word) > 3 AND status = 'active'"
+        " AND slug !~ '^benchmark-' ORDER BY hashtext(word)",
+    ),
+    Read(
+        "order history",
+        "SELECT * FROM api.order_history('{0}')",
+        "SELECT DISTINCT ON (hashtext(customer_id::text)) customer_id FROM shop.orders WHERE customer_id IS NOT NULL"
+        " ORDER BY hashtext(customer_id::text)",
+    ),
+    Read(
+        "order details",
+        "SELECT api.order_details('{0}')",
+        "SELECT order_id FROM shop.orders ORDER BY hashtext(order_id::text)",
+    ),
+    Read(
+        "back-office order list",
+        "SELECT order_id, order_number, placed_at, status, payment_status, fulfilment_status, contact_email, currency,"
+        " total_minor FROM shop.orders WHERE (placed_at, order_id) < ('{0}', '{1}')"
+        " ORDER BY placed_at DESC, order_id DESC LIMIT 50",
+        "SELECT placed_at, order_id FROM shop.orders ORDER BY hashtext(order_id::text)",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to measure."""
+
+    clients: int
+    runs: int
+    seconds: float
+    orders: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one read in one shop."""
+
+    p50_ms: float
+    p95_ms: float
+    buffers: float
+
+
+def measure(request: Request) -> Report:
+    """Measures all reads in a shop of each size, one after the other."""
+    report = Report("reads", "")
+    sizes = request.orders
+    found: list[dict[str, Cost]] = []
+    for orders in sizes:
+        with benchmark_shop(orders) as shop:
+            shop.settle()
+            report.parameters = report.parameters or _parameters(shop, request)
+            found.append(_costs(shop, request, report))
+            report.add_integrity(shop.verify(), f"verify_integrity() at {orders:,} orders")
+    small, large = found
+    rows = [
+        (
+            read.name,
+            *(f"{cost[read.name].p50_ms:.2f} / {cost[read.name].p95_ms:.2f}" for cost in found),
+            *(f"{cost[read.name].buffers:,.0f}" for cost in found),
+            f"{large[read.name].buffers / small[read.name].buffers:.2f}",
+        )
+        for read in READS
+    ]
+    columns = ("read", *(f"p50 / p95 ms, {n:,}" for n in sizes), *(f"buffers, {n:,}" for n in sizes), "growth")
+    report.paragraphs.insert(0, Table(columns, rows).text())
+    above = [row[0] for row in rows if float(row[-1]) > MOST_GROWTH]
+    report.paragraphs.insert(1, f"Buffers grow by more than {MOST_GROWTH}: {', '.join(above) or 'none'}.")
+    return report
+
+
+def _parameters(shop: BenchmarkShop, request: Request) -> str:
+    version = shop.execute("SHOW server_version")[0][0]
+    return (
+        f"{machine(version)} {request.clients} clients; p50 and p95 are medians of {request.runs} runs of "
+        f"{request.seconds:g} s, buffers the mean of a call over {KEYS} keys."
+    )
+
+
+def _costs(shop: BenchmarkShop, request: Request, report: Report) -> dict[str, Cost]:
+    costs = {}
+    for read in READS:
+        statements = _statements(shop, read)
+        with console.step(read.name):
+            before = _scans_of_large_tables(shop)
+            buffers = _buffers(shop, statements)
+            runs = [
+                pgbench.run(shop, [f"{text};\n" for text in statements], request.clients, request.seconds)
+                for _ in range(request.runs)
+            ]
+            after = _scans_of_large_tables(shop)
+        costs[read.name] = Cost(
+            median([run.percentile(0.5) for run in runs]), median([run.percentile(0.95) for run in runs]), buffers
+        )
+        report.failures += [f"{read.name}: scans {name}" for name, count in before.items() if after[name] > count]
+    return costs
+
+
+def _statements(shop: BenchmarkShop, read: Read) -> list[str]:
+    keys = shop.execute(f"{read.keys} LIMIT {KEYS}")
+    if not keys:
+        raise console.UserError(f"the shop has nothing to read for the {read.name}")
+    return [read.statement.format(*key) for key in keys]
+
+
+def _buffers(shop: BenchmarkShop, statements: list[str]) -> float:
+    """Mean of shared buffers hit and read by a call, in one warm session of the application."""
+    with closing(connect(shop.application)) as connection, connection.cursor() as cursor:
+        for text in statements[:WARM_UP] * (WARM_UP // len(statements[:WARM_UP]) + 1):
+            cursor.execute(text)
+        explain: Callable[[str], Any] = lambda text: f"EXPLAIN (ANALYZE, BUFFERS, TIMING off, FORMAT json) {text}"  # noqa: E731
+        total = 0
+        for text in statements:
+            cursor.execute(explain(text))
+            ((document,),) = cursor.fetchall()
+            plan = document[0]["Plan"]
+            total += plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+    return total / len(statements)
+
+
+def _scans_of_large_tables(shop: BenchmarkShop) -> dict[str, int]:
+    """Sequential scans so far, by table."""
+    return dict(
+        shop.execute(
+            "SELECT c.oid::regclass::text, s.seq_scan FROM pg_stat_user_tables AS s JOIN pg_class AS c ON c.oid = s.relid"
+            " WHERE s.schemaname = 'shop' AND c.reltuples >= %s",
+            (LARGE_ROWS,),
+        )
+    )

@@ -1,0 +1,86 @@
+"""Stacks for the tests: terraform/ with some variables, applied to the emulated AWS in the background."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from .terraform_cli import MODULE, Finished, Running, Terraform
+
+PASSWORD = "correct-horse-battery-staple"
+
+# "rds" without its replica is what is applied without --full: a replica doubles the waiting.
+REPLICA = "replicas    = { replica-1 = {} }\n"
+STACKS = {
+    "rds": f"""
+environment = "test"
+access      = "leased_public"
+storage     = {{ allocated_gib = 20, max_gib = 100 }}
+{REPLICA}iam_logins  = ["shop_api"]
+protection  = {{ deletion_protection = false, final_snapshot = true, secret_recovery_days = 0 }}
+""",
+    "aurora": """
+environment = "staging"
+engine      = "aurora"
+access      = "ssm"
+database    = { instance_class = "db.serverless" }
+replicas    = { replica-1 = { promotion_tier = 0, availability_zone = "b" } }
+aurora      = { serverless = { min_acu = 0.5, max_acu = 8 } }
+insights    = { mode = "advanced", retention_days = 465 }
+iam_logins  = ["shop_api"]
+protection  = { deletion_protection = false, final_snapshot = false, secret_recovery_days = 0 }
+""",
+}
+PRODUCTION = (MODULE / "environments" / "production.tfvars").read_text()
+
+
+class Stack:
+    """One copy of the module: where it lives, what Terraform printed, and its state."""
+
+    def __init__(self, folder: Path, endpoint: str, variables: str) -> None:
+        (folder / "stack.auto.tfvars").write_text(variables)
+        self.terraform = Terraform(folder, endpoint)
+        self.endpoint = endpoint
+        self.applying: Running | None = None
+
+    def begin(self) -> None:
+        """Begins to apply it, and does not wait."""
+        self.applying = self.terraform.begin(
+            "apply", "-auto-approve", "-input=false", "-no-color", "-parallelism=30", db_password=PASSWORD
+        )
+
+    def applied(self) -> Finished:
+        return self.applying.finish(timeout=2400)
+
+    def plan(self) -> dict[str, Any]:
+        """What another apply would do."""
+        plan = self.terraform.folder / "saved.tfplan"
+        self.terraform.succeed("plan", "-input=false", "-no-color", f"-out={plan}", db_password=PASSWORD)
+        return json.loads(self.terraform.succeed("show", "-json", str(plan)).output)
+
+    def destroy(self, *arguments: str) -> None:
+        self.terraform.succeed(
+            "destroy", "-auto-approve", "-input=false", "-no-color", "-parallelism=30", *arguments, timeout=2400
+        )
+
+    def outputs(self) -> dict[str, Any]:
+        shown = json.loads(self.terraform.succeed("output", "-json").output)
+        return {name: output["value"] for name, output in shown.items()}
+
+    def client(self, service: str):
+        return client(service, self.endpoint)
+
+
+def client(service: str, endpoint: str, **options: Any):
+    """A boto3 client of the emulated AWS."""
+    return boto3.client(
+        service,
+        region_name="eu-west-1",
+        endpoint_url=endpoint,
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+        **options,
+    )

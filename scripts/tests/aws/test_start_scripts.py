@@ -1,0 +1,177 @@
+"""The shell scripts themselves, Terraform's end in order, and what GitHub is told; test_walk.py starts a real stack."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ecommerce_dms.aws import github_variables, sign_in, start
+from ecommerce_dms.aws.stack import Stack, TerraformFailed
+from ecommerce_dms.console import UserError
+from ecommerce_dms.settings import Settings
+
+SCRIPTS = Path(__file__).parents[2]
+
+OUTPUTS: dict[str, Any] = {
+    "environment": "test", "region": "eu-west-1", "db_host": "db.example.com", "db_port": 5432, "db_name": "shop",
+    "db_user": "shop_master", "db_secret_arn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop",
+    "access": "private", "lease_security_group_id": None, "github_role_arns": {"deploy": "arn:aws:iam::123456789012:role/shop-test-deploy"},
+}  # fmt: skip
+
+
+def program(folder: Path, name: str, text: str) -> Path:
+    """An executable on a PATH of its own."""
+    folder.mkdir(exist_ok=True)
+    file = folder / name
+    file.write_text(text)
+    file.chmod(0o755)
+    return folder
+
+
+# --- The shell --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("script", ["update_env_ci_and_start_tf.sh", "terraform_safe_destroyer.sh"])
+def test_it_can_be_called_from_anywhere(script: str, tmp_path: Path) -> None:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    command = ["bash", SCRIPTS / script, "--help"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"usage: {script}")
+
+
+def test_without_a_python_that_can_it_says_how_to_get_one(tmp_path: Path) -> None:
+    folder = program(tmp_path / "bin", "python3", "#!/bin/sh\nexit 1\n")
+    (folder / "dirname").symlink_to("/usr/bin/dirname")
+    (tmp_path / "scripts/ecommerce_dms").mkdir(parents=True)
+    for name in ("update_env_ci_and_start_tf.sh", "ecommerce_dms/find_python.sh"):
+        (tmp_path / "scripts" / name).write_text((SCRIPTS / name).read_text())
+    done = subprocess.run(
+        ["/bin/bash", "scripts/update_env_ci_and_start_tf.sh"],
+        cwd=tmp_path, env={"PATH": str(folder)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "pip install -r scripts/requirements.txt" in done.stderr
+
+
+# --- Terraform --------------------------------------------------------------------------------------------------------
+
+
+def stack(folder: Path, path: Path) -> Stack:
+    return Stack(folder, folder / "test.tfvars", {"PATH": f"{path}{os.pathsep}{os.environ['PATH']}", "TF_LOG": "TRACE"})
+
+
+def test_an_old_terraform_is_named(tmp_path: Path) -> None:
+    path = program(tmp_path / "bin", "terraform", '#!/bin/sh\necho \'{"terraform_version": "1.9.8"}\'\n')
+    with pytest.raises(UserError, match=r"terraform is 1\.9\.8, and this needs 1\.11"):
+        stack(tmp_path, path).version()
+
+
+def test_no_trace_of_what_providers_send_is_written(tmp_path: Path) -> None:
+    path = program(tmp_path / "bin", "terraform", '#!/bin/sh\necho "log: $TF_LOG"; exit 1\n')
+    with pytest.raises(TerraformFailed):
+        stack(tmp_path, path).init()
+    assert subprocess.run(["sh", "-c", "echo $TF_LOG"], env={"TF_LOG": "x"}, capture_output=True).stdout == b"x\n"
+
+
+def test_an_interrupted_apply_is_waited_for(tmp_path: Path) -> None:
+    """The real program would lose what it made, and would keep the lock."""
+    path = program(
+        tmp_path / "bin",
+        "terraform",
+        "#!/bin/sh\ntrap 'echo orderly > ended; exit 1' INT\necho running > begun\nwhile :; do sleep 0.05; done\n",
+    )
+    code = (
+        "from ecommerce_dms import console; from ecommerce_dms.aws.stack import *; import os, pathlib\n"
+        "folder = pathlib.Path('.').resolve()\n"
+        "raise SystemExit(console.run(lambda: Stack(folder, folder / 'x').apply(folder / 'plan')))\n"
+    )
+    environment = {**os.environ, "PATH": f"{path}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(SCRIPTS)}
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        running = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=environment, stderr=subprocess.PIPE)
+        while not (tmp_path / "begun").exists():
+            assert running.poll() is None
+        running.send_signal(number)
+        _, errors = running.communicate(timeout=60)
+        assert running.returncode == 130
+        assert b"waiting for terraform" in errors
+        assert (tmp_path / "ended").read_text() == "orderly\n"
+        (tmp_path / "ended").unlink()
+        (tmp_path / "begun").unlink()
+
+
+# --- The way to the database ------------------------------------------------------------------------------------------
+
+
+def test_who_is_not_let_in_is_told_and_the_login_is_not_called_checked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(_outputs: Any) -> None:
+        raise UserError("the sources see different addresses")
+
+    monkeypatch.setattr(start, "_open_access", refused)
+    settings = Settings(embedded=False, source="a test", host="127.0.0.1", port=1, dbname="shop")
+    assert not start._is_open({"access": "leased_public"}, settings)
+    assert "the login is not checked: the sources see different addresses" in capsys.readouterr().err
+    assert not start._is_open({"access": "private"}, settings)
+    assert "reachable from inside its network (access = private), not from here" in capsys.readouterr().err
+
+
+def test_each_way_in_has_the_settings_that_its_program_reads() -> None:
+    assert sign_in.access_settings(OUTPUTS) == {}
+    assert sign_in.access_settings({"access": "ssm", "tunnel_instance_id": "i-1"}) == {"TUNNEL_INSTANCE_ID": "i-1"}
+    leased = {
+        "access": "leased_public",
+        "lease_security_group_id": "sg-1",
+        "lease_schedule_group": "g",
+        "lease_schedule_role_arn": "arn",
+    }
+    assert sign_in.access_settings(leased) == {
+        "LEASE_SECURITY_GROUP_ID": "sg-1",
+        "LEASE_SCHEDULE_GROUP": "g",
+        "LEASE_SCHEDULE_ROLE_ARN": "arn",
+    }
+
+
+# --- GitHub -----------------------------------------------------------------------------------------------------------
+
+# Stands in for the GitHub command line, which cannot be asked from here: it writes down what it was called with.
+GH = """#!/bin/sh
+echo "$@" >> "$(dirname "$0")/calls"
+case "$1" in repo) echo example/shop ;; esac
+"""
+
+
+def test_github_gets_what_the_stack_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", f"{program(tmp_path / 'bin', 'gh', GH)}{os.pathsep}{os.environ['PATH']}")
+    github_variables.publish(OUTPUTS, tmp_path)
+    calls = (tmp_path / "bin/calls").read_text().splitlines()
+    assert "variable set DB_HOST --body db.example.com" in calls
+    assert "variable set AWS_DEPLOY_ROLE_ARN --body arn:aws:iam::123456789012:role/shop-test-deploy" in calls
+    assert not any("LEASE_SECURITY_GROUP_ID" in call or "PASSWORD" in call for call in calls)
+    assert "of example/shop" in capsys.readouterr().err
+
+
+def test_github_is_not_pointed_at_production(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", f"{program(tmp_path / 'bin', 'gh', GH)}{os.pathsep}{os.environ['PATH']}")
+    github_variables.publish({**OUTPUTS, "environment": "production"}, tmp_path)
+    assert not (tmp_path / "bin/calls").exists()
+    assert "production" in capsys.readouterr().err
+
+
+def test_without_a_login_to_github_the_stack_is_up_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing = program(tmp_path / "bin", "gh", "#!/bin/sh\necho 'not logged in' >&2\nexit 4\n")
+    monkeypatch.setenv("PATH", f"{failing}{os.pathsep}{os.environ['PATH']}")
+    github_variables.publish(OUTPUTS, tmp_path)
+    assert "variables are not set: not logged in" in capsys.readouterr().err

@@ -1,0 +1,110 @@
+"""benchmark.py runs each of its measurements to the end and says what it found. How fast anything is, no test asserts."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import benchmark
+import pytest
+from ecommerce_dms.benchmarks import pgbench, report
+from ecommerce_dms.benchmarks.shop import Integrity
+
+COLUMNS = {
+    "checkout": ["lines", "clients", "bare/s", "client-side/s", "contract/s", "p95 ms", "÷ bare", "÷ client-side"],
+    "hot": ["standby", "uniform/s", "one row/s", "slots/s", "mixed/s", "one row ÷ uniform", "slots ÷ uniform"],
+    "reads": ["read", "p50 / p95 ms, 50", "p50 / p95 ms, 200", "buffers, 50", "buffers, 200", "growth"],
+}
+FIRST_CELLS = {
+    "checkout": ["10", "1"],
+    "hot": ["none", "synchronous"],
+    "reads": ["product page", "category page", "search", "order history", "order details", "back-office order list"],
+}
+
+
+@pytest.mark.parametrize("command", COLUMNS)
+def test_a_measurement_prints_its_table_and_leaves_the_shop_whole(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(report, "BENCHMARKS_MD", tmp_path / "benchmarks.md")
+    assert benchmark.main([command, "--quick"]) == 0
+    printed = capsys.readouterr().out
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in printed.splitlines() if line.startswith("|")]
+    assert rows[0] == COLUMNS[command]
+    assert [row[0] for row in rows[2:]] == FIRST_CELLS[command]
+    measured = [
+        float(number) for row in rows[2:] for number in re.findall(r"[\d.]+", " ".join(row[1:]).replace(",", ""))
+    ]
+    assert all(number >= 0 for number in measured)
+    assert any(number > 0 for number in measured)
+    assert re.search(r"verify_integrity\(\)[^\n]*: no violation, [\d,]+ rows examined", printed)
+    assert ("Deadlocks: 0." in printed) == (command != "reads")
+    assert not report.BENCHMARKS_MD.exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["everything"],
+        ["checkout", "--clients", "0"],
+        ["hot", "--clients", "1,8"],
+        ["reads", "--orders", "10000"],
+        ["reads", "--orders", "2000,1000"],
+        ["checkout", "--runs", "none"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_exits_with_2_before_anything_starts(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        benchmark.main(arguments)
+    assert exit_.value.code == 2
+    assert "usage: " in capsys.readouterr().err
+
+
+def test_a_deadlock_or_a_violation_makes_the_program_fail(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    found = report.Report("hot", "")
+    found.add_deadlocks(1)
+    found.add_integrity(Integrity(1.0, 10, ("stock: 1 violations, e.g. variant 1",)))
+    monkeypatch.setattr(benchmark.hot, "measure", lambda request: found)
+    monkeypatch.setattr(report, "BENCHMARKS_MD", tmp_path / "benchmarks.md")
+    assert benchmark.main(["hot", "--write"]) == 1
+    assert "failed: 1 deadlocks" in capsys.readouterr().err
+    assert not report.BENCHMARKS_MD.exists(), "what failed is no measurement"
+
+
+def test_a_section_is_replaced_and_the_others_stay(tmp_path: Path) -> None:
+    path = tmp_path / "benchmarks.md"
+    report.write(report.Report("reads", "old reads"), path)
+    report.write(report.Report("checkout", "a checkout"), path)
+    report.write(report.Report("reads", "new reads", ["a paragraph"]), path)
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith(report.HEADER)
+    assert re.findall(r"^## (\w+)$", text, re.MULTILINE) == ["checkout", "reads"]
+    assert ("old reads" in text, "new reads\n\na paragraph\n" in text, "a checkout" in text) == (False, True, True)
+
+
+def test_a_script_is_written_out_for_its_lines() -> None:
+    text = pgbench.order_script("client_side", 3, warehouse=7, total_minor=3499, articles="100 + {line}")
+    assert text.startswith("\\set v0 100 + 0\n\\set v1 100 + 1\n\\set v2 100 + 2\n")
+    assert re.findall(r"WHERE variant_id = (:v\d) AND warehouse_id = 7", text) == [":v0", ":v1", ":v2"]
+    assert "ANY (ARRAY[:v0, :v1, :v2]::bigint[])" in text
+    assert set(re.findall(r"(?<!:):([a-z]\w*)", re.sub(r"^--.*$", "", text, flags=re.MULTILINE))) == {
+        "v0", "v1", "v2", "cart_id", "order_id",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("lines", [1, 5, 10])
+def test_the_lines_of_a_cart_are_never_of_the_same_article(lines: int) -> None:
+    shares = []
+    for line in range(lines):
+        found = re.fullmatch(
+            r"1000 \+ (\d+) \+ (\d+) \* random\(0, (\d+)\)", pgbench.spread_articles(1000, lines).format(line=line)
+        )
+        first, step, most = map(int, found.groups())
+        shares.append({1000 + first + step * pick for pick in range(most + 1)})
+    assert sum(map(len, shares)) == len(set().union(*shares)) == 1000

@@ -1,0 +1,157 @@
+"""docs/runbooks/: a page for each alarm and an alarm for each such page, and commands that work.
+
+SQL is run on a database at head by a login that may do what `shop_monitor` may. AWS commands are held against boto3's own
+description of each service: that the operation and its options exist, not what it answers.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import botocore.session
+import pytest
+from botocore import xform_name
+from ecommerce_dms import migrations
+from ecommerce_dms.connection import connect
+from ecommerce_dms.scratch import scratch_database
+
+ROOT = Path(__file__).resolve().parents[2]
+RUNBOOKS = ROOT / "docs" / "runbooks"
+INDEX = RUNBOOKS / "README.md"
+ALARMS = ROOT / "monitoring" / "alarms.tf"
+
+SECTIONS = ["What it means", "See it", "What to do", "Over when"]
+
+# Options of the `aws` command itself.
+GLOBAL_OPTIONS = {"--query", "--output", "--region", "--profile"}
+
+
+def alarm_rows() -> dict[str, tuple[str, str]]:
+    """Key of each row of alarms.tf → its severity and metric."""
+    found = re.findall(
+        r'^    ([a-z][a-z-]+) = \{\n +severity *= "(\w+)", metric *= "([^"]+)"', ALARMS.read_text(), re.M
+    )
+    return {key: (severity, metric) for key, severity, metric in found}
+
+
+def alarm_pages() -> dict[str, Path]:
+    """Pages of alarms; others, of checks and operations, do not begin so."""
+    return {
+        path.stem: path
+        for path in RUNBOOKS.glob("*.md")
+        if path != INDEX and path.read_text().split("\n")[2].startswith("Alarm · ")
+    }
+
+
+def blocks(language: str) -> list[tuple[str, str]]:
+    """Page and content of each fenced block of that language."""
+    return [
+        (f"{path.stem}-{number}", re.sub(r"^ +", "", block, flags=re.M) if language == "sh" else block)
+        for path in sorted(RUNBOOKS.glob("*.md"))
+        for number, block in enumerate(re.findall(rf"^ *```{language}\n(.*?)^ *```$", path.read_text(), re.M | re.S), 1)
+    ]
+
+
+def test_every_alarm_has_its_page_and_every_alarm_page_its_alarm() -> None:
+    assert len(alarm_rows()) == ALARMS.read_text().count("severity = ")
+    assert sorted(alarm_pages()) == sorted(alarm_rows())
+
+
+def test_a_page_says_what_its_row_says() -> None:
+    wrong = {}
+    for key, (severity, metric) in alarm_rows().items():
+        lines = alarm_pages()[key].read_text().split("\n")
+        said = re.match(r"Alarm · (\w+) · .*?`([^`]+)`", lines[2]) or re.match(
+            r"Alarm · (\w+) · no `([^`]+)`", lines[2]
+        )
+        if lines[0] != f"# {key}" or not said or said.groups() != (severity, metric):
+            wrong[key] = lines[:3]
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("key", sorted(alarm_rows()))
+def test_a_page_says_what_it_means_how_to_see_it_what_to_do_and_when_it_is_over(key: str) -> None:
+    text = alarm_pages()[key].read_text()
+    assert re.findall(r"^## (.+)$", text, re.M) == SECTIONS
+    assert "```" in text.split("## See it")[1].split("## What to do")[0], "a command to see it with"
+
+
+def test_the_index_lists_every_alarm_under_its_severity() -> None:
+    index = INDEX.read_text()
+    for severity, heading in (("page", "## Alarms that page"), ("notify", "## Alarms that notify")):
+        section = index.split(heading)[1].split("\n## ")[0]
+        listed = re.findall(r"^\| \[([a-z-]+)\]\(\1\.md\) \|", section, re.M)
+        assert listed == sorted(key for key, (whom, _) in alarm_rows().items() if whom == severity)
+
+
+# --- Commands ---------------------------------------------------------------------------------------------------------------
+
+
+def aws_commands() -> Iterator[tuple[str, list[str]]]:
+    """Page and words of each `aws …` command, in blocks and in running text."""
+    inline = [
+        (path.stem, command)
+        for path in sorted(RUNBOOKS.glob("*.md"))
+        for command in re.findall(r"`(aws [^`\n]+)`", path.read_text())
+    ]
+    scripts = [
+        (page, command)
+        for page, block in blocks("sh")
+        for command in re.findall(r"(?:^|\()(aws [^\n]+)", block.replace("\\\n", " "), re.M)
+    ]
+    for page, command in inline + scripts:
+        # $(date …) and the bracket that closes a $(aws …) are the shell's.
+        plain = re.sub(r'"?\$\(date[^)]*\)"?', "TIME", command)
+        yield page, shlex.split(plain[:-1] if plain.count(")") > plain.count("(") else plain)
+
+
+@pytest.mark.parametrize("page, words", list(aws_commands()), ids=lambda value: value if isinstance(value, str) else "")
+def test_an_aws_command_names_an_operation_and_options_that_exist(page: str, words: list[str]) -> None:
+    _, service, operation, *options = words
+    model = botocore.session.get_session().get_service_model(service)
+    operations = {xform_name(name, "-"): name for name in model.operation_names}
+    assert operation in operations, words
+    shape = model.operation_model(operations[operation]).input_shape
+    known = {f"--{xform_name(member, '-')}" for member in shape.members}
+    known |= {
+        f"--no-{xform_name(name, '-')}" for name, member in shape.members.items() if member.type_name == "boolean"
+    }
+    used = {word for word in options if word.startswith("--")}
+    assert used - GLOBAL_OPTIONS - known == set()
+    required = {f"--{xform_name(member, '-')}" for member in shape.required_members}
+    assert required - used == set()
+
+
+@pytest.fixture(scope="module")
+def monitor(master, superuser):
+    """A session on a database at head that may do what members of shop_monitor may."""
+    with scratch_database(master) as settings:
+        migrations.upgrade(settings, environment="test")
+        with closing(connect(replace(superuser, dbname=settings.dbname))) as session:
+            session.autocommit = True
+            session.cursor().execute("SET ROLE shop_monitor")
+            yield session
+
+
+@pytest.mark.parametrize(
+    "page, sql", blocks("sql"), ids=lambda value: value if re.fullmatch(r"[a-z-]+\d", value) else ""
+)
+def test_sql_of_a_page_runs(page: str, sql: str, monitor) -> None:
+    first = sql.strip().split("\n")[0]
+    if first == "-- needs pg_stat_statements":
+        pytest.skip("a setting of the server on AWS; the embedded one has no extensions")
+    cursor = monitor.cursor()
+    for statement in filter(None, (part.strip() for part in sql.split(";"))):
+        if first in ("-- ends sessions", "-- changes the server"):  # of others: understood, not done
+            cursor.execute("RESET ROLE")
+            plain = statement.removeprefix(first).strip()
+            cursor.execute(plain if plain.startswith("VACUUM") else f"EXPLAIN {plain}")
+            cursor.execute("SET ROLE shop_monitor")
+        else:
+            cursor.execute(statement)
+            cursor.fetchall()
