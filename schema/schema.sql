@@ -95,6 +95,16 @@ CREATE TYPE shop.media_kind AS ENUM (
 
 COMMENT ON TYPE shop.media_kind IS 'What a medium is.';
 
+CREATE TYPE shop.offered_stock AS (
+	variant_id bigint,
+	warehouse_id bigint,
+	slot smallint,
+	free integer,
+	priority smallint
+);
+
+COMMENT ON TYPE shop.offered_stock IS 'A locked stock level that checkout may take from.';
+
 CREATE TYPE shop.order_fulfilment_status AS ENUM (
     'none',
     'partial',
@@ -751,21 +761,25 @@ COMMENT ON FUNCTION api.copy_cart(from_cart_id uuid, cart_id uuid) IS 'Starts ag
 CREATE FUNCTION api.create_cart(cart_id uuid, currency text, customer_id uuid DEFAULT NULL::uuid, variant_ids bigint[] DEFAULT '{}'::bigint[], quantities integer[] DEFAULT '{}'::integer[]) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 #variable_conflict use_column
 DECLARE
     existing shop.carts;
+    may_proceed boolean := shop.require_read_committed();
 BEGIN
-    PERFORM shop.require_read_committed();
-    PERFORM shop.require(uuid_extract_version(create_cart.cart_id) = 7, 'cart_id', 'a UUIDv7 that the client makes');
-    PERFORM shop.require(EXISTS (SELECT FROM shop.currencies WHERE code = create_cart.currency),
-        'currency', 'an ISO 4217 code');
+    may_proceed := shop.require_none(CASE
+        WHEN (uuid_extract_version(create_cart.cart_id) = 7) IS NOT TRUE
+            THEN ARRAY['cart_id', 'a UUIDv7 that the client makes']
+        WHEN NOT EXISTS (SELECT FROM shop.currencies WHERE code = create_cart.currency)
+            THEN ARRAY['currency', 'an ISO 4217 code']
+        WHEN coalesce(cardinality(variant_ids), 0) = 0 AND coalesce(cardinality(quantities), 0) <> 0
+            THEN ARRAY['quantities', 'as many as variant_ids']
+    END);
     IF cardinality(variant_ids) > 0 THEN
-        PERFORM shop.require_cart_lines(variant_ids, quantities, create_cart.currency);
-    ELSE
-        PERFORM shop.require(coalesce(cardinality(quantities), 0) = 0, 'quantities', 'as many as variant_ids');
+        may_proceed := shop.require_cart_lines(variant_ids, quantities, create_cart.currency);
     END IF;
-    PERFORM shop.require_own(create_cart.customer_id);
+    may_proceed := shop.require_own(create_cart.customer_id);
     IF create_cart.customer_id IS NOT NULL THEN
         PERFORM FROM shop.customers AS c
         WHERE c.customer_id = create_cart.customer_id AND c.status = 'active' FOR NO KEY UPDATE;
@@ -1353,6 +1367,7 @@ CREATE FUNCTION api.orders_per_minute(since timestamp with time zone, until time
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
 BEGIN
+    PERFORM shop.require(isfinite(since) AND isfinite(until), 'since', 'two moments');
     PERFORM shop.require(
         since <= until AND until - since <= interval '31 days', 'since', 'before until, and at most 31 days before it');
     RETURN QUERY
@@ -1390,30 +1405,45 @@ COMMENT ON FUNCTION api.parked_events(page integer) IS 'Events that were set asi
 CREATE FUNCTION api.place_order(order_id uuid, cart_id uuid, contact_email text, contact_phone text, shipping api.address, billing api.address, shipping_method text, expected_total_minor bigint) RETURNS TABLE(order_number bigint, total_minor bigint, currency text, status text, expires_at timestamp with time zone)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $_$
 #variable_conflict use_column
 DECLARE
     cart shop.carts;
     priced shop.priced_cart;
-    existing shop.orders;
+    existing record;
     number_given bigint;
     -- The request as one text: a retry has the same digest.
     digest bytea := sha256(convert_to(jsonb_build_array(
         place_order.order_id, place_order.cart_id, contact_email, contact_phone, shipping, billing, shipping_method,
         expected_total_minor)::text, 'UTF8'));
+    may_proceed boolean := shop.require_read_committed();
 BEGIN
-    PERFORM shop.require_read_committed();
-    PERFORM shop.require(uuid_extract_version(place_order.order_id) = 7, 'order_id', 'a UUIDv7 that the client makes');
-    PERFORM shop.require(char_length(contact_email) <= 254
-        AND contact_email ~ '^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:].]+$', 'contact_email', 'an e-mail address');
-    PERFORM shop.require(coalesce(btrim(contact_phone) <> '' AND char_length(contact_phone) <= 40, true),
-        'contact_phone', 'NULL, or 1 to 40 characters');
-    PERFORM shop.require(expected_total_minor >= 0, 'expected_total_minor', 'the total that the customer saw');
-    PERFORM shop.require_address('shipping', shipping);
-    PERFORM shop.require_address('billing', billing);
+    may_proceed := shop.require_none(coalesce(
+        CASE
+            WHEN (uuid_extract_version(place_order.order_id) = 7) IS NOT TRUE
+                THEN ARRAY['order_id', 'a UUIDv7 that the client makes']
+            WHEN (char_length(contact_email) <= 254
+                  AND contact_email ~ '^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:].]+$') IS NOT TRUE
+                THEN ARRAY['contact_email', 'an e-mail address']
+            WHEN btrim(contact_phone) = '' OR char_length(contact_phone) > 40
+                THEN ARRAY['contact_phone', 'NULL, or 1 to 40 characters']
+            WHEN (expected_total_minor >= 0) IS NOT TRUE
+                THEN ARRAY['expected_total_minor', 'the total that the customer saw']
+        END,
+        shop.bad_part_of_address('shipping', shipping),
+        shop.bad_part_of_address('billing', billing)));
+    may_proceed := shop.require_none(CASE
+        WHEN NOT EXISTS (SELECT FROM shop.countries WHERE code = shipping.country)
+            THEN ARRAY['shipping.country', 'an ISO 3166-1 alpha-2 code']
+        WHEN NOT EXISTS (SELECT FROM shop.countries WHERE code = billing.country)
+            THEN ARRAY['billing.country', 'an ISO 3166-1 alpha-2 code']
+    END);
 
     cart := shop.lock_cart(place_order.cart_id);
-    SELECT * INTO existing FROM shop.orders AS o
+    SELECT o.order_number, o.total_minor, o.currency, o.status, o.expires_at, o.request_digest
+    INTO existing
+    FROM shop.orders AS o
     WHERE o.cart_id = place_order.cart_id OR o.order_id = place_order.order_id;
     IF FOUND THEN
         IF existing.request_digest <> digest THEN
@@ -1423,7 +1453,7 @@ BEGIN
                             existing.expires_at;
         RETURN;
     END IF;
-    PERFORM shop.require_open(cart);
+    may_proceed := shop.require_open(cart);
 
     priced := shop.price_cart(cart, shipping.country, shipping.region, shipping_method);
     IF priced.total_minor <> expected_total_minor THEN
@@ -1445,18 +1475,21 @@ BEGIN
          priced.shipping_minor, priced.shipping_tax_minor, priced.shipping_tax_count, priced.tax_minor,
          priced.total_minor,
          now() + shop.payment_deadline())
-    ON CONFLICT (order_id) DO NOTHING
+    -- By any unique index: with order_id named, a race would end in the error of the other one that begins with it. Cart and
+    -- number cannot be what conflicts: the cart is locked and has no order, the number comes from a sequence.
+    ON CONFLICT DO NOTHING
     RETURNING orders.order_number INTO number_given;
     IF number_given IS NULL THEN
         -- Another cart is being ordered with the same key at this very moment.
         PERFORM shop.refuse_other_content('order', place_order.order_id::text);
     END IF;
+    -- All of every line is allocated below, or there is no order: the lines announce it.
     INSERT INTO shop.order_items
         (order_id, line_number, variant_id, currency, sku, product_name, variant_name, tax_class, prices_include_tax,
-         quantity, unit_price_minor, subtotal_minor, discount_minor, tax_minor, tax_count, total_minor)
+         quantity, unit_price_minor, subtotal_minor, discount_minor, tax_minor, tax_count, total_minor, allocated_quantity)
     SELECT place_order.order_id, line.line_number, line.variant_id, priced.currency, line.sku, line.product_name,
            line.variant_name, line.tax_class, priced.prices_include_tax, line.quantity, line.unit_price_minor,
-           line.subtotal_minor, line.discount_minor, line.tax_minor, line.tax_count, line.total_minor
+           line.subtotal_minor, line.discount_minor, line.tax_minor, line.tax_count, line.total_minor, line.quantity
     FROM unnest(priced.lines) AS line;
     INSERT INTO shop.order_item_taxes (order_id, line_number, jurisdiction, rate, base_minor, tax_minor)
     SELECT place_order.order_id, tax.* FROM unnest(priced.taxes) AS tax WHERE tax.line_number > 0;
@@ -1487,10 +1520,11 @@ BEGIN
         VALUES (place_order.order_id, priced.coupon_id, priced.currency, priced.discount_minor);
     END IF;
 
-    PERFORM shop.allocate_order(place_order.order_id, priced.lines);
+    may_proceed := shop.allocate_order(place_order.order_id, priced.lines);
 
-    PERFORM shop.tell_outbox('order', place_order.order_id::text, 'order.placed',
-        jsonb_build_object('order_id', place_order.order_id, 'total_minor', priced.total_minor, 'currency', priced.currency));
+    INSERT INTO shop.outbox_events (aggregate_type, aggregate_id, event_type, payload)
+    VALUES ('order', place_order.order_id::text, 'order.placed', jsonb_build_object(
+        'order_id', place_order.order_id, 'total_minor', priced.total_minor, 'currency', priced.currency));
     IF priced.total_minor = 0 THEN
         PERFORM shop.confirm_if_covered(place_order.order_id);
     END IF;
@@ -1563,6 +1597,7 @@ COMMENT ON FUNCTION api.purge(batch integer) IS 'Retention, at most a batch of e
 CREATE FUNCTION api.quote_cart(cart_id uuid, country text, region text, shipping_method text) RETURNS jsonb
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 #variable_conflict use_column
 DECLARE
@@ -2138,16 +2173,16 @@ COMMENT ON FUNCTION api.sequence_usage() IS 'The last value of each sequence tha
 CREATE FUNCTION api.set_cart_items(cart_id uuid, variant_ids bigint[], quantities integer[]) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 #variable_conflict use_column
 DECLARE
     cart shop.carts;
     new_version bigint;
+    may_proceed boolean := shop.require_read_committed();
 BEGIN
-    PERFORM shop.require_read_committed();
     cart := shop.lock_cart(set_cart_items.cart_id);
-    PERFORM shop.require_cart_lines(variant_ids, quantities, cart.currency);
-    PERFORM shop.require_open(cart);
+    may_proceed := shop.require_cart_lines(variant_ids, quantities, cart.currency) AND shop.require_open(cart);
 
     IF 0 = ANY (quantities) THEN
         DELETE FROM shop.cart_items AS item
@@ -2359,6 +2394,38 @@ CREATE FUNCTION api.shop_health() RETURNS TABLE(measure text, amount bigint, old
 $$;
 
 COMMENT ON FUNCTION api.shop_health() IS 'What waits to be done in the shop: how many of each measure, and since when. Open and parked outbox events, open payment exceptions, unpaid orders that may still be paid, overdue ones, and overdue ones of which a part is authorized.';
+
+CREATE FUNCTION api.slowest_statements(most integer DEFAULT 20) RETURNS TABLE(statement text, calls bigint, total_ms numeric, mean_ms numeric, rows bigint)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $_$
+DECLARE
+    statistics regclass := (SELECT oid FROM pg_class WHERE relname = 'pg_stat_statements' AND relkind = 'v' LIMIT 1);
+BEGIN
+    IF statistics IS NULL THEN
+        RETURN QUERY SELECT 'No statistics of statements: the master has to run CREATE EXTENSION pg_stat_statements',
+            NULL::bigint, NULL::numeric, NULL::numeric, NULL::bigint;
+        RETURN;
+    END IF;
+    BEGIN
+        RETURN QUERY EXECUTE format(
+            'SELECT left(regexp_replace(s.query, ''\s+'', '' '', ''g''), 200), s.calls, round(s.total_exec_time::numeric, 1),'
+            ' round(s.mean_exec_time::numeric, 2), s.rows'
+            ' FROM %s AS s WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())'
+            ' ORDER BY s.total_exec_time DESC LIMIT $1', statistics) USING least(greatest(most, 1), 1000);
+    EXCEPTION
+        WHEN insufficient_privilege THEN
+            RETURN QUERY SELECT format('No statistics of statements: the master has to GRANT USAGE ON SCHEMA %s TO shop_monitor',
+                (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = statistics)),
+                NULL::bigint, NULL::numeric, NULL::numeric, NULL::bigint;
+        WHEN object_not_in_prerequisite_state THEN
+            RETURN QUERY SELECT 'No statistics of statements: shared_preload_libraries lacks pg_stat_statements',
+                NULL::bigint, NULL::numeric, NULL::numeric, NULL::bigint;
+    END;
+END
+$_$;
+
+COMMENT ON FUNCTION api.slowest_statements(most integer) IS 'The statements of this database that took most time in all, without their values; a row that says why where there are none. At least 1, at most 1000.';
 
 CREATE FUNCTION api.split_stock(variant_id bigint, warehouse_id bigint, slots integer) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2591,22 +2658,7 @@ $$;
 
 COMMENT ON FUNCTION shop.actor() IS 'Who acts, from the setting shop.actor; NULL where nobody said. Refuses over 200 characters.';
 
-CREATE FUNCTION shop.acts_for_anybody() RETURNS boolean
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
-    AS $$
-    -- Within the owner's functions current_user is the owner. Who called is whoever logged in, or became by SET ROLE.
-    SELECT rolsuper
-           OR NOT pg_has_role(oid, 'shop_storefront', 'USAGE')
-           AND (pg_has_role(oid, 'shop_app', 'USAGE') OR pg_has_role(oid, 'shop_backoffice', 'USAGE')
-                OR pg_has_role(oid, 'shop_owner', 'USAGE'))
-    FROM pg_roles
-    WHERE rolname = coalesce(nullif(current_setting('role'), 'none'), session_user)
-$$;
-
-COMMENT ON FUNCTION shop.acts_for_anybody() IS 'Whether the caller may act for any customer: the application, staff and the owner. A storefront acts for one.';
-
-CREATE FUNCTION shop.allocate_order(placed_order_id uuid, lines shop.priced_line[]) RETURNS void
+CREATE FUNCTION shop.allocate_order(placed_order_id uuid, lines shop.priced_line[]) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
@@ -2616,14 +2668,15 @@ DECLARE
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(shop.slots_gate(bought.variant_id))
     FROM (SELECT variant_id FROM unnest(lines) ORDER BY variant_id) AS bought;
+    -- A statement of its own: it sees what was committed before the gates opened.
     SELECT array_agg(DISTINCT level.variant_id) INTO split
-    FROM unnest(lines) AS line
-    JOIN shop.stock_levels AS level ON level.variant_id = line.variant_id AND level.slot > 0;
+    FROM shop.stock_levels AS level
+    WHERE level.variant_id = ANY (ARRAY(SELECT variant_id FROM unnest(lines))) AND level.slot > 0;
 
     IF split IS NOT NULL THEN
         BEGIN
             IF shop.insert_allocations(placed_order_id, lines, split) IS NULL THEN
-                RETURN;
+                RETURN true;
             END IF;
             RAISE EXCEPTION USING ERRCODE = 'SH303', MESSAGE = 'gives back the locks of the first try';
         EXCEPTION WHEN SQLSTATE 'SH303' THEN
@@ -2638,6 +2691,7 @@ BEGIN
             HINT = 'Lower the quantities of the lines that DETAIL lists; nothing was reserved.',
             DETAIL = jsonb_build_object('short', short);
     END IF;
+    RETURN true;
 END
 $$;
 
@@ -2779,6 +2833,34 @@ END
 $$;
 
 COMMENT ON FUNCTION shop.audit() IS 'Trigger: writes who changed what to the audit log. Arguments: values or names, then the columns of the key.';
+
+CREATE FUNCTION shop.bad_part_of_address(argument text, address api.address) RETURNS text[]
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+BEGIN
+    RETURN CASE
+        WHEN (btrim(address.recipient) <> '' AND char_length(address.recipient) <= 200) IS NOT TRUE
+            THEN ARRAY[argument || '.recipient', '1 to 200 characters']
+        WHEN (btrim(address.line1) <> '' AND char_length(address.line1) <= 200) IS NOT TRUE
+            THEN ARRAY[argument || '.line1', '1 to 200 characters']
+        WHEN (btrim(address.city) <> '' AND char_length(address.city) <= 100) IS NOT TRUE
+            THEN ARRAY[argument || '.city', '1 to 100 characters']
+        WHEN btrim(address.company) = '' OR char_length(address.company) > 200
+            THEN ARRAY[argument || '.company', 'NULL, or 1 to 200 characters']
+        WHEN btrim(address.line2) = '' OR char_length(address.line2) > 200
+            THEN ARRAY[argument || '.line2', 'NULL, or 1 to 200 characters']
+        WHEN btrim(address.region) = '' OR char_length(address.region) > 100
+            THEN ARRAY[argument || '.region', 'NULL, or 1 to 100 characters']
+        WHEN btrim(address.postal_code) = '' OR char_length(address.postal_code) > 20
+            THEN ARRAY[argument || '.postal_code', 'NULL, or 1 to 20 characters']
+        WHEN btrim(address.phone) = '' OR char_length(address.phone) > 40
+            THEN ARRAY[argument || '.phone', 'NULL, or 1 to 40 characters']
+    END;
+END
+$$;
+
+COMMENT ON FUNCTION shop.bad_part_of_address(argument text, address api.address) IS 'Name and rule of what order_addresses could not hold of an address, but for its country; NULL: nothing.';
 
 CREATE FUNCTION shop.balance_journal() RETURNS trigger
     LANGUAGE plpgsql
@@ -3269,18 +3351,27 @@ CREATE FUNCTION shop.count_cart_change() RETURNS trigger
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
 DECLARE
+    touched uuid[] := ARRAY(SELECT DISTINCT cart_id FROM changed);
+    raised integer;
     closed text;
 BEGIN
-    PERFORM FROM shop.carts
-    WHERE cart_id = ANY (ARRAY(SELECT DISTINCT cart_id FROM changed))
-    ORDER BY cart_id
-    FOR NO KEY UPDATE;
-    UPDATE shop.carts SET version = version + 1
-    WHERE cart_id = ANY (ARRAY(SELECT DISTINCT cart_id FROM changed)) AND status = 'open';
+    -- INSERT … ON CONFLICT fires the triggers of both events, and one of them has nothing to say.
+    IF touched = '{}' THEN
+        RETURN NULL;
+    END IF;
+    -- One cart is locked by its UPDATE; several are locked in the order of their keys first, which an UPDATE does not keep.
+    IF cardinality(touched) > 1 THEN
+        PERFORM FROM shop.carts WHERE cart_id = ANY (touched) ORDER BY cart_id FOR NO KEY UPDATE;
+    END IF;
+    UPDATE shop.carts SET version = version + 1 WHERE cart_id = ANY (touched) AND status = 'open';
+    GET DIAGNOSTICS raised = ROW_COUNT;
+    IF raised = cardinality(touched) THEN
+        RETURN NULL;
+    END IF;
 
     SELECT min(format('cart %s is %s', cart_id, status)) INTO closed
     FROM shop.carts
-    WHERE cart_id = ANY (ARRAY(SELECT DISTINCT cart_id FROM changed)) AND status <> 'open';
+    WHERE cart_id = ANY (touched) AND status <> 'open';
     IF closed IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH106',
@@ -3699,53 +3790,54 @@ CREATE FUNCTION shop.insert_allocations(placed_order_id uuid, lines shop.priced_
     AS $$
 #variable_conflict use_column
 DECLARE
+    offers shop.offered_stock[];
+    offers_at_once shop.offered_stock[];
     short jsonb;
 BEGIN
-    -- A statement of its own, so that no plan can take a slot first and then wait here.
-    PERFORM FROM shop.stock_levels AS level
-    WHERE level.variant_id = ANY (ARRAY(SELECT variant_id FROM unnest(lines) WHERE variant_id <> ALL (unwaited)))
-      AND level.warehouse_id IN (SELECT warehouse_id FROM shop.warehouses WHERE is_active)
-    ORDER BY level.variant_id, level.warehouse_id, level.slot
-    FOR NO KEY UPDATE OF level;
-
-    WITH line AS MATERIALIZED (
-        SELECT line_number, variant_id, quantity FROM unnest(lines)
-    ), locked AS MATERIALIZED (
-        SELECT level.variant_id, level.warehouse_id, level.slot, level.on_hand - level.reserved AS free
+    -- Whatever is waited for is locked by a statement of its own, before any slot is taken: no plan can take a slot first
+    -- and then wait here.
+    SELECT array_agg(ROW(level.variant_id, level.warehouse_id, level.slot, level.free, level.priority)::shop.offered_stock)
+    INTO offers
+    FROM (
+        SELECT level.variant_id, level.warehouse_id, level.slot, level.on_hand - level.reserved AS free, warehouse.priority
         FROM shop.stock_levels AS level
-        WHERE level.variant_id = ANY (ARRAY(SELECT variant_id FROM line WHERE variant_id <> ALL (unwaited)))
-          AND level.warehouse_id IN (SELECT warehouse_id FROM shop.warehouses WHERE is_active)
+        JOIN shop.warehouses AS warehouse USING (warehouse_id)
+        WHERE level.variant_id = ANY (ARRAY(SELECT variant_id FROM unnest(lines) WHERE variant_id <> ALL (unwaited)))
+          AND warehouse.is_active
         ORDER BY level.variant_id, level.warehouse_id, level.slot
         FOR NO KEY UPDATE OF level
-    ), at_once AS MATERIALIZED (
-        SELECT picked.*
-        FROM line
+    ) AS level;
+
+    IF unwaited <> '{}' THEN
+        SELECT array_agg(ROW(picked.variant_id, picked.warehouse_id, picked.slot, picked.free, picked.priority)::shop.offered_stock)
+        INTO offers_at_once
+        FROM unnest(lines) AS line
         CROSS JOIN LATERAL (
-            SELECT level.variant_id, level.warehouse_id, level.slot, level.on_hand - level.reserved AS free
+            SELECT level.variant_id, level.warehouse_id, level.slot, level.on_hand - level.reserved AS free, warehouse.priority
             FROM shop.stock_levels AS level
             JOIN shop.warehouses AS warehouse USING (warehouse_id)
             WHERE level.variant_id = line.variant_id AND warehouse.is_active
               AND level.on_hand - level.reserved >= line.quantity
-              -- Whatever is locked above is locked first: nothing is waited for once a slot is held.
-              AND (SELECT count(*) FROM locked) >= 0
             ORDER BY warehouse.priority, warehouse.warehouse_id, random()
             LIMIT 1
             FOR NO KEY UPDATE OF level SKIP LOCKED
         ) AS picked
-        WHERE line.variant_id = ANY (unwaited)
-    ), offered AS (
-        SELECT line.line_number, line.variant_id, line.quantity, level.warehouse_id, level.slot, level.free,
-               sum(level.free) OVER (
-                   PARTITION BY line.line_number ORDER BY warehouse.priority, level.warehouse_id, level.slot) AS running
-        FROM line
-        JOIN (SELECT * FROM locked UNION ALL SELECT * FROM at_once) AS level USING (variant_id)
-        JOIN shop.warehouses AS warehouse USING (warehouse_id)
-        WHERE level.free > 0
+        WHERE line.variant_id = ANY (unwaited);
+        offers := offers || offers_at_once;
+    END IF;
+
+    -- All of a line comes from the first places by priority that have some; nothing is inserted if any line is short.
+    WITH offered AS MATERIALIZED (
+        SELECT line.line_number, line.variant_id, line.quantity, place.warehouse_id, place.slot, place.free,
+               sum(place.free) OVER (
+                   PARTITION BY line.line_number ORDER BY place.priority, place.warehouse_id, place.slot) AS running
+        FROM unnest(lines) AS line
+        LEFT JOIN unnest(offers) AS place ON place.variant_id = line.variant_id AND place.free > 0
     ), lacking AS MATERIALIZED (
-        SELECT line.line_number, line.variant_id, line.quantity, coalesce(stock.free, 0) AS available
-        FROM line
-        LEFT JOIN (SELECT line_number, sum(free) AS free FROM offered GROUP BY line_number) AS stock USING (line_number)
-        WHERE coalesce(stock.free, 0) < line.quantity
+        SELECT line_number, variant_id, quantity, coalesce(max(running), 0) AS available
+        FROM offered
+        GROUP BY line_number, variant_id, quantity
+        HAVING coalesce(max(running), 0) < quantity
     ), inserted AS (
         INSERT INTO shop.order_allocations (order_id, line_number, variant_id, warehouse_id, slot, quantity)
         SELECT placed_order_id, line_number, variant_id, warehouse_id, slot, least(free, quantity - (running - free))
@@ -4736,12 +4828,13 @@ CREATE FUNCTION shop.lock_cart(wanted uuid) RETURNS shop.carts
     AS $$
 DECLARE
     cart shop.carts;
+    is_own boolean;
 BEGIN
     SELECT * INTO cart FROM shop.carts WHERE carts.cart_id = wanted FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         PERFORM shop.refuse_missing('cart', wanted::text);
     END IF;
-    PERFORM shop.require_own(cart.customer_id);
+    is_own := shop.require_own(cart.customer_id);
     RETURN cart;
 END
 $$;
@@ -5013,20 +5106,25 @@ CREATE FUNCTION shop.price_cart(cart shop.carts, country text, region text, meth
 DECLARE
     priced shop.priced_cart;
     coupon shop.coupons;
-    method shop.shipping_methods;
+    shipping_tax_class text;
     unsellable bigint[];
+    is_sound boolean;
     price_contains_tax boolean;
     takes_tax_out boolean;
 BEGIN
     priced.currency := cart.currency;
     priced.country := price_cart.country;
-    SELECT prices_include_tax INTO price_contains_tax FROM shop.countries WHERE code = price_cart.country;
-    PERFORM shop.require(FOUND, 'country', 'an ISO 3166-1 alpha-2 code');
-    IF cart.customer_id IS NOT NULL THEN
-        SELECT c.is_tax_exempt, c.tax_number INTO priced.is_tax_exempt, priced.tax_number
-        FROM shop.customers AS c WHERE c.customer_id = cart.customer_id;
-    END IF;
-    priced.is_tax_exempt := coalesce(priced.is_tax_exempt, false);
+    SELECT land.prices_include_tax, m.shipping_method_id, m.name, m.tax_class, coalesce(c.is_tax_exempt, false), c.tax_number
+    INTO price_contains_tax, priced.shipping_method_id, priced.shipping_method_name, shipping_tax_class,
+         priced.is_tax_exempt, priced.tax_number
+    FROM shop.countries AS land
+    LEFT JOIN shop.shipping_methods AS m ON m.code = price_cart.method_code AND m.is_active
+    LEFT JOIN shop.customers AS c ON c.customer_id = cart.customer_id
+    WHERE land.code = price_cart.country;
+    is_sound := shop.require_none(CASE
+        WHEN NOT FOUND THEN ARRAY['country', 'an ISO 3166-1 alpha-2 code']
+        WHEN priced.shipping_method_id IS NULL THEN ARRAY['shipping_method', 'the code of an active method']
+    END);
     -- Who is exempt pays the price without the tax that it contains, so the order's prices contain none.
     priced.prices_include_tax := price_contains_tax AND NOT priced.is_tax_exempt;
     takes_tax_out := price_contains_tax AND priced.is_tax_exempt;
@@ -5093,69 +5191,77 @@ BEGIN
         END;
     END IF;
 
-    SELECT * INTO method FROM shop.shipping_methods AS m WHERE m.code = price_cart.method_code AND m.is_active;
-    PERFORM shop.require(FOUND, 'shipping_method', 'the code of an active method');
-    priced.shipping_method_id := method.shipping_method_id;
-    priced.shipping_method_name := method.name;
     SELECT price_minor INTO priced.shipping_minor
     FROM shop.shipping_rates AS r
-    WHERE r.shipping_method_id = method.shipping_method_id AND r.country = price_cart.country
+    WHERE r.shipping_method_id = priced.shipping_method_id AND r.country = price_cart.country
       AND r.currency = cart.currency AND r.minimum_subtotal_minor <= priced.subtotal_minor - priced.discount_minor
     ORDER BY r.minimum_subtotal_minor DESC
     LIMIT 1;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH304',
-            MESSAGE = format('%s does not deliver to %s for %s', method.code, price_cart.country, cart.currency),
+            MESSAGE = format('%s does not deliver to %s for %s', price_cart.method_code, price_cart.country, cart.currency),
             HINT = 'Choose another shipping method.';
     END IF;
     IF takes_tax_out THEN
         priced.shipping_minor := shop.without_tax(
-            priced.shipping_minor, price_cart.country, price_cart.region, method.tax_class);
+            priced.shipping_minor, price_cart.country, price_cart.region, shipping_tax_class);
     END IF;
 
     -- The discount is split by largest remainder: every line gets its share rounded down, and the units that are left go to
-    -- the lines that lost most by rounding, so that the parts sum to it exactly. Then the taxes: where prices contain tax
-    -- an amount is split so that base and taxes are the amount again; otherwise each tax comes on top. Line 0 is shipping.
-    WITH floored AS (
-        SELECT line.*,
-               div(priced.discount_minor::numeric * line.subtotal_minor, greatest(priced.subtotal_minor, 1))::bigint AS share,
-               (priced.discount_minor::numeric * line.subtotal_minor) % greatest(priced.subtotal_minor, 1) AS fraction
-        FROM unnest(priced.lines) AS line
-    ), discounted AS MATERIALIZED (
-        SELECT floored.*,
-               share + (row_number() OVER (ORDER BY fraction DESC, line_number)
-                        <= priced.discount_minor - sum(share) OVER ())::integer AS discount
-        FROM floored
-    ), tax AS MATERIALIZED (
-        SELECT amount.line_number, levied.jurisdiction, levied.rate, amount.minor,
-               round(amount.minor * levied.rate
-                     / CASE WHEN priced.prices_include_tax THEN 1 + levied.all_rates ELSE 1 END)::bigint AS tax_minor
+    -- the lines that lost most by rounding, so that the parts sum to it exactly.
+    IF priced.discount_minor > 0 THEN
+        WITH floored AS (
+            SELECT line.*,
+                   div(priced.discount_minor::numeric * line.subtotal_minor, priced.subtotal_minor)::bigint AS share,
+                   (priced.discount_minor::numeric * line.subtotal_minor) % priced.subtotal_minor AS fraction
+            FROM unnest(priced.lines) AS line
+        ), discounted AS (
+            SELECT floored.*,
+                   share + (row_number() OVER (ORDER BY fraction DESC, line_number)
+                            <= priced.discount_minor - sum(share) OVER ())::integer AS discount
+            FROM floored
+        )
+        SELECT array_agg(ROW(line_number, variant_id, sku, product_name, variant_name, tax_class, quantity, unit_price_minor,
+                             subtotal_minor, discount, 0, 0, 0)::shop.priced_line ORDER BY line_number)
+        INTO priced.lines
+        FROM discounted;
+    END IF;
+
+    -- Where prices contain tax an amount is split so that base and taxes are the amount again; otherwise each tax comes on
+    -- top. Line 0 is shipping.
+    WITH levied AS MATERIALIZED (
+        SELECT tax.*, sum(tax_minor) OVER (PARTITION BY line_number) AS taxes_of_line
         FROM (
-            SELECT line_number, subtotal_minor - discount AS minor, tax_class FROM discounted
-            UNION ALL
-            SELECT 0, priced.shipping_minor, method.tax_class
-        ) AS amount
-        JOIN shop.tax_rates_at(price_cart.country, price_cart.region, now()) AS levied USING (tax_class)
-        WHERE NOT priced.is_tax_exempt
-    ), tax_of_line AS MATERIALIZED (
-        SELECT line_number, sum(tax_minor)::bigint AS minor, count(*)::smallint AS total FROM tax GROUP BY line_number
+            SELECT amount.line_number, rates.jurisdiction, rates.rate, amount.minor,
+                   round(amount.minor * rates.rate
+                         / CASE WHEN priced.prices_include_tax THEN 1 + rates.all_rates ELSE 1 END)::bigint AS tax_minor
+            FROM (
+                SELECT line_number, subtotal_minor - discount_minor AS minor, tax_class FROM unnest(priced.lines)
+                UNION ALL
+                SELECT 0, priced.shipping_minor, shipping_tax_class
+            ) AS amount
+            JOIN shop.tax_rates_at(price_cart.country, price_cart.region, now()) AS rates USING (tax_class)
+            WHERE NOT priced.is_tax_exempt
+        ) AS tax
     )
     SELECT (SELECT array_agg(ROW(line.line_number, line.variant_id, line.sku, line.product_name, line.variant_name,
-                                 line.tax_class, line.quantity, line.unit_price_minor, line.subtotal_minor, line.discount,
-                                 coalesce(t.minor, 0),
-                                 line.subtotal_minor - line.discount
+                                 line.tax_class, line.quantity, line.unit_price_minor, line.subtotal_minor,
+                                 line.discount_minor, coalesce(t.minor, 0),
+                                 line.subtotal_minor - line.discount_minor
                                      + CASE WHEN priced.prices_include_tax THEN 0 ELSE coalesce(t.minor, 0) END,
                                  coalesce(t.total, 0))::shop.priced_line ORDER BY line.line_number)
-            FROM discounted AS line LEFT JOIN tax_of_line AS t USING (line_number)),
-           (SELECT array_agg(ROW(tax.line_number, tax.jurisdiction, tax.rate,
-                                 tax.minor - CASE WHEN priced.prices_include_tax THEN t.minor ELSE 0 END,
-                                 tax.tax_minor)::shop.priced_tax ORDER BY tax.line_number, tax.jurisdiction)
-            FROM tax JOIN tax_of_line AS t USING (line_number)),
-           coalesce((SELECT minor FROM tax_of_line WHERE line_number = 0), 0),
-           coalesce((SELECT total FROM tax_of_line WHERE line_number = 0), 0),
-           coalesce((SELECT sum(minor) FROM tax_of_line), 0)
-    INTO priced.lines, priced.taxes, priced.shipping_tax_minor, priced.shipping_tax_count, priced.tax_minor;
+            FROM unnest(priced.lines) AS line
+            LEFT JOIN (
+                SELECT line_number, sum(tax_minor)::bigint AS minor, count(*)::smallint AS total FROM levied GROUP BY line_number
+            ) AS t ON t.line_number = line.line_number),
+           array_agg(ROW(line_number, jurisdiction, rate,
+                         minor - CASE WHEN priced.prices_include_tax THEN taxes_of_line ELSE 0 END,
+                         tax_minor)::shop.priced_tax ORDER BY line_number, jurisdiction),
+           coalesce(sum(tax_minor) FILTER (WHERE line_number = 0), 0), count(*) FILTER (WHERE line_number = 0),
+           coalesce(sum(tax_minor), 0)
+    INTO priced.lines, priced.taxes, priced.shipping_tax_minor, priced.shipping_tax_count, priced.tax_minor
+    FROM levied;
     priced.taxes := coalesce(priced.taxes, '{}');
     priced.total_minor := priced.subtotal_minor - priced.discount_minor + priced.shipping_minor
         + CASE WHEN priced.prices_include_tax THEN 0 ELSE priced.tax_minor END;
@@ -5445,60 +5551,57 @@ $$;
 
 COMMENT ON FUNCTION shop.require_actor() IS 'Who acts; refuses what is audited while nobody is named (SH109).';
 
-CREATE FUNCTION shop.require_address(argument text, address api.address) RETURNS void
+CREATE FUNCTION shop.require_address(argument text, address api.address) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
 BEGIN
-    PERFORM shop.require(btrim(address.recipient) <> '' AND char_length(address.recipient) <= 200,
-        argument || '.recipient', '1 to 200 characters');
-    PERFORM shop.require(btrim(address.line1) <> '' AND char_length(address.line1) <= 200,
-        argument || '.line1', '1 to 200 characters');
-    PERFORM shop.require(btrim(address.city) <> '' AND char_length(address.city) <= 100,
-        argument || '.city', '1 to 100 characters');
-    PERFORM shop.require(EXISTS (SELECT FROM shop.countries WHERE code = address.country),
-        argument || '.country', 'an ISO 3166-1 alpha-2 code');
-    PERFORM shop.require(
-        coalesce(btrim(optional.value) <> '' AND char_length(optional.value) <= optional.maximum, true),
-        argument || '.' || optional.name, format('NULL, or 1 to %s characters', optional.maximum))
-    FROM (VALUES ('company', address.company, 200), ('line2', address.line2, 200), ('region', address.region, 100),
-                 ('postal_code', address.postal_code, 20), ('phone', address.phone, 40)
-    ) AS optional (name, value, maximum);
+    RETURN shop.require_none(coalesce(
+        shop.bad_part_of_address(argument, address),
+        CASE WHEN NOT EXISTS (SELECT FROM shop.countries WHERE code = address.country)
+             THEN ARRAY[argument || '.country', 'an ISO 3166-1 alpha-2 code'] END));
 END
 $$;
 
 COMMENT ON FUNCTION shop.require_address(argument text, address api.address) IS 'Refuses an address that order_addresses could not hold.';
 
-CREATE FUNCTION shop.require_cart_lines(variant_ids bigint[], quantities integer[], currency text) RETURNS void
+CREATE FUNCTION shop.require_cart_lines(variant_ids bigint[], quantities integer[], currency text) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
 DECLARE
+    is_sound boolean := shop.require_none(CASE
+        WHEN (cardinality(variant_ids) BETWEEN 1 AND 200) IS NOT TRUE
+            THEN ARRAY['variant_ids', '1 to 200 keys of variants']
+        WHEN (cardinality(quantities) = cardinality(variant_ids)) IS NOT TRUE
+            THEN ARRAY['quantities', 'as many as variant_ids']
+        WHEN (0 <= ALL (quantities) AND 999 >= ALL (quantities)) IS NOT TRUE
+            THEN ARRAY['quantities', '0 (remove) to 999 units']
+    END);
+    each_once boolean;
     unsellable bigint[];
 BEGIN
-    PERFORM shop.require(cardinality(variant_ids) BETWEEN 1 AND 200, 'variant_ids', '1 to 200 keys of variants');
-    PERFORM shop.require(cardinality(quantities) = cardinality(variant_ids), 'quantities', 'as many as variant_ids');
-    PERFORM shop.require(NOT EXISTS (SELECT FROM unnest(quantities) AS q WHERE q IS NULL OR q NOT BETWEEN 0 AND 999),
-        'quantities', '0 (remove) to 999 units');
-    PERFORM shop.require((SELECT count(DISTINCT v) = count(*) FROM unnest(variant_ids) AS v),
-        'variant_ids', 'each variant once');
     -- Set-based, unlike is_sellable: a checkout of ten lines asks once.
-    SELECT array_agg(wanted.variant_id ORDER BY wanted.variant_id) INTO unsellable
+    SELECT count(DISTINCT wanted.variant_id) = count(*),
+           array_agg(wanted.variant_id ORDER BY wanted.variant_id) FILTER (WHERE wanted.quantity > 0 AND NOT (
+               variant.archived_at IS NULL AND product.status IS NOT DISTINCT FROM 'active' AND EXISTS (
+                   SELECT FROM shop.variant_prices AS price
+                   WHERE price.variant_id = wanted.variant_id AND price.currency = require_cart_lines.currency
+                     AND price.valid_from <= now())))
+    INTO each_once, unsellable
     FROM unnest(variant_ids, quantities) AS wanted (variant_id, quantity)
-    LEFT JOIN shop.product_variants AS variant ON variant.variant_id = wanted.variant_id AND variant.archived_at IS NULL
-    LEFT JOIN shop.products AS product ON product.product_id = variant.product_id AND product.status = 'active'
-    WHERE wanted.quantity > 0 AND (
-        product.product_id IS NULL OR NOT EXISTS (
-            SELECT FROM shop.variant_prices AS price
-            WHERE price.variant_id = wanted.variant_id AND price.currency = require_cart_lines.currency
-              AND price.valid_from <= now()));
-    IF unsellable IS NOT NULL THEN
+    LEFT JOIN shop.product_variants AS variant ON variant.variant_id = wanted.variant_id
+    LEFT JOIN shop.products AS product ON product.product_id = variant.product_id;
+    IF NOT each_once THEN
+        PERFORM shop.require(false, 'variant_ids', 'each variant once');
+    ELSIF unsellable IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH202',
             MESSAGE = format('%s cannot be bought in %s', array_to_string(unsellable, ', '), currency),
             HINT = 'Leave these variants out.',
             DETAIL = jsonb_build_object('variant_ids', unsellable);
     END IF;
+    RETURN true;
 END
 $$;
 
@@ -5534,7 +5637,21 @@ $$;
 
 COMMENT ON FUNCTION shop.require_line_limit(cart_id uuid) IS 'Refuses a cart with more lines than an order may have (SH203).';
 
-CREATE FUNCTION shop.require_open(cart shop.carts) RETURNS void
+CREATE FUNCTION shop.require_none(bad_argument text[]) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+BEGIN
+    IF bad_argument IS NOT NULL THEN
+        PERFORM shop.require(false, bad_argument[1], bad_argument[2]);
+    END IF;
+    RETURN true;
+END
+$$;
+
+COMMENT ON FUNCTION shop.require_none(bad_argument text[]) IS 'Refuses a bad argument, given as its name and rule (SH001); NULL: there is none.';
+
+CREATE FUNCTION shop.require_open(cart shop.carts) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
@@ -5547,26 +5664,35 @@ BEGIN
             HINT = 'Copy it into a new cart with copy_cart.',
             DETAIL = jsonb_build_object('cart_id', cart.cart_id, 'status', cart.status);
     END IF;
+    RETURN true;
 END
 $$;
 
 COMMENT ON FUNCTION shop.require_open(cart shop.carts) IS 'Refuses a cart that was closed or has run out (SH201).';
 
-CREATE FUNCTION shop.require_own(owner_id uuid) RETURNS void
+CREATE FUNCTION shop.require_own(owner_id uuid) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
 DECLARE
     acting_for text := nullif(current_setting('shop.customer_id', true), '');
+    -- Within the owner's functions current_user is the owner. Who called is whoever logged in, or became by SET ROLE.
+    caller name := coalesce(nullif(current_setting('role'), 'none'), session_user);
 BEGIN
     IF owner_id IS NULL THEN
-        RETURN;
-    ELSIF acting_for IS NULL THEN
-        IF shop.acts_for_anybody() THEN
-            RETURN;
+        RETURN true;
+    ELSIF acting_for IS NOT NULL THEN
+        IF pg_input_is_valid(acting_for, 'uuid') AND acting_for::uuid = owner_id THEN
+            RETURN true;
         END IF;
-    ELSIF pg_input_is_valid(acting_for, 'uuid') AND acting_for::uuid = owner_id THEN
-        RETURN;
+    ELSIF NOT pg_has_role(caller, 'shop_storefront', 'USAGE') THEN
+        IF pg_has_role(caller, 'shop_app', 'USAGE') OR pg_has_role(caller, 'shop_backoffice', 'USAGE')
+           OR pg_has_role(caller, 'shop_owner', 'USAGE') THEN
+            RETURN true;
+        END IF;
+    -- A superuser is a member of everything. Last, because it reads a table.
+    ELSIF (SELECT rolsuper FROM pg_roles WHERE rolname = caller) THEN
+        RETURN true;
     END IF;
     RAISE EXCEPTION USING
         ERRCODE = 'SH003',
@@ -5584,7 +5710,7 @@ CREATE FUNCTION shop.require_password_hash(password_hash text) RETURNS void
 
 COMMENT ON FUNCTION shop.require_password_hash(password_hash text) IS 'Refuses what is no password hash (SH001).';
 
-CREATE FUNCTION shop.require_read_committed() RETURNS void
+CREATE FUNCTION shop.require_read_committed() RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
@@ -5595,6 +5721,7 @@ BEGIN
             MESSAGE = format('the transaction is %s', current_setting('transaction_isolation')),
             HINT = 'Call it in a transaction of level READ COMMITTED, the default.';
     END IF;
+    RETURN true;
 END
 $$;
 
@@ -5656,25 +5783,26 @@ DECLARE
     missing text;
 BEGIN
     SELECT CASE
-        WHEN (SELECT count(*) FROM shop.order_items AS line WHERE line.order_id = NEW.order_id) <> NEW.line_count
-            THEN 'its lines'
-        WHEN (SELECT count(*) FROM shop.order_addresses AS a WHERE a.order_id = NEW.order_id) <> 2
-            THEN 'its shipping and billing address'
+        WHEN line.total <> NEW.line_count THEN 'its lines'
+        WHEN address.total <> 2 THEN 'its shipping and billing address'
         -- The rows that are there were compared when they came; what is left to see is whether all came.
-        WHEN (SELECT count(*) FROM shop.order_item_taxes AS t WHERE t.order_id = NEW.order_id)
-            <> (SELECT sum(line.tax_count) FROM shop.order_items AS line WHERE line.order_id = NEW.order_id)
-            OR (SELECT coalesce(sum(tax_minor), 0) FROM shop.order_item_taxes AS t WHERE t.order_id = NEW.order_id)
-            <> NEW.tax_minor - NEW.shipping_tax_minor
-            THEN 'the taxes of its lines'
-        WHEN (SELECT count(*) FROM shop.order_shipping_taxes AS t WHERE t.order_id = NEW.order_id)
-            <> NEW.shipping_tax_count
-            OR (SELECT coalesce(sum(tax_minor), 0) FROM shop.order_shipping_taxes AS t WHERE t.order_id = NEW.order_id)
-            <> NEW.shipping_tax_minor
+        WHEN (tax.total, tax.minor) <> (line.taxes, NEW.tax_minor - NEW.shipping_tax_minor) THEN 'the taxes of its lines'
+        WHEN (shipping_tax.total, shipping_tax.minor) <> (NEW.shipping_tax_count, NEW.shipping_tax_minor)
             THEN 'the taxes of its shipping'
-        WHEN NEW.discount_minor <> coalesce(
-            (SELECT discount_minor FROM shop.coupon_redemptions AS r WHERE r.order_id = NEW.order_id), 0)
-            THEN 'the coupon redemption that explains its discount'
-    END INTO missing;
+        WHEN NEW.discount_minor <> redemption.minor THEN 'the coupon redemption that explains its discount'
+        WHEN line.allocated <> allocation.units THEN 'the allocations that its lines announce'
+    END INTO missing
+    FROM (SELECT count(*) AS total, sum(tax_count) AS taxes, sum(allocated_quantity) AS allocated
+          FROM shop.order_items WHERE order_id = NEW.order_id) AS line,
+         (SELECT coalesce(sum(quantity - released_quantity), 0) AS units
+          FROM shop.order_allocations WHERE order_id = NEW.order_id) AS allocation,
+         (SELECT count(*) AS total FROM shop.order_addresses WHERE order_id = NEW.order_id) AS address,
+         (SELECT count(*) AS total, coalesce(sum(tax_minor), 0) AS minor
+          FROM shop.order_item_taxes WHERE order_id = NEW.order_id) AS tax,
+         (SELECT count(*) AS total, coalesce(sum(tax_minor), 0) AS minor
+          FROM shop.order_shipping_taxes WHERE order_id = NEW.order_id) AS shipping_tax,
+         (SELECT coalesce(sum(discount_minor), 0) AS minor
+          FROM shop.coupon_redemptions WHERE order_id = NEW.order_id) AS redemption;
     IF missing IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH104',
@@ -5730,11 +5858,18 @@ CREATE FUNCTION shop.reserve_allocated_stock() RETURNS trigger
     AS $$
 DECLARE
     wrong text;
+    all_announced boolean;
 BEGIN
-    SELECT min(format('line %s of order %s', added.line_number, added.order_id)) INTO wrong
-    FROM added
-    JOIN shop.order_items AS line USING (order_id, line_number)
-    WHERE line.variant_id <> added.variant_id;
+    SELECT min(format('line %s of order %s', line.line_number, line.order_id)) FILTER (WHERE held.is_of_other_variant),
+           bool_and(line.allocated_quantity = held.units)
+    INTO wrong, all_announced
+    FROM shop.order_items AS line
+    JOIN LATERAL (
+        SELECT sum(quantity - released_quantity) AS units, bool_or(variant_id <> line.variant_id) AS is_of_other_variant
+        FROM shop.order_allocations
+        WHERE order_id = line.order_id AND line_number = line.line_number
+    ) AS held ON true
+    WHERE line.order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added));
     IF wrong IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH111',
@@ -5743,18 +5878,23 @@ BEGIN
             SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
     END IF;
 
-    -- Lines are locked in the order of their keys, as by every trigger that counts on them: an UPDATE alone takes them in any.
-    PERFORM FROM shop.order_items
-    WHERE order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
-      AND (order_id, line_number) IN (SELECT order_id, line_number FROM added)
-    ORDER BY order_id, line_number
-    FOR NO KEY UPDATE;
-    UPDATE shop.order_items AS line
-    SET allocated_quantity = line.allocated_quantity + change.quantity
-    FROM (
-        SELECT order_id, line_number, sum(quantity)::integer AS quantity FROM added GROUP BY order_id, line_number
-    ) AS change
-    WHERE (line.order_id, line.line_number) = (change.order_id, change.line_number);
+    IF NOT all_announced THEN
+        -- Locked in the order of their keys, as by every trigger that counts on lines: an UPDATE alone takes them in any.
+        PERFORM FROM shop.order_items
+        WHERE order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
+          AND (order_id, line_number) IN (SELECT order_id, line_number FROM added)
+        ORDER BY order_id, line_number
+        FOR NO KEY UPDATE;
+        UPDATE shop.order_items AS line
+        SET allocated_quantity = line.allocated_quantity + change.quantity
+        FROM (
+            SELECT order_id, line_number, sum(quantity)::integer AS quantity FROM added GROUP BY order_id, line_number
+        ) AS change
+        WHERE (line.order_id, line.line_number) = (change.order_id, change.line_number)
+          AND line.allocated_quantity <> (
+              SELECT sum(held.quantity - held.released_quantity) FROM shop.order_allocations AS held
+              WHERE (held.order_id, held.line_number) = (line.order_id, line.line_number));
+    END IF;
 
     INSERT INTO shop.stock_movements (variant_id, warehouse_id, slot, kind, reserved_delta, order_id, line_number)
     SELECT variant_id, warehouse_id, slot, 'reservation', quantity, order_id, line_number
@@ -8728,7 +8868,7 @@ CREATE TRIGGER order_items_facts_are_immutable BEFORE UPDATE OF order_id, line_n
 
 CREATE TRIGGER order_items_refuse_truncate BEFORE TRUNCATE ON shop.order_items FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
-CREATE TRIGGER order_items_start_at_rest BEFORE INSERT ON shop.order_items FOR EACH ROW WHEN (((new.allocated_quantity <> 0) OR (new.shipped_quantity <> 0) OR (new.cancelled_quantity <> 0) OR (new.returned_quantity <> 0))) EXECUTE FUNCTION shop.refuse('SH103', 'the counters of a line start at 0', 'Leave them out.');
+CREATE TRIGGER order_items_start_at_rest BEFORE INSERT ON shop.order_items FOR EACH ROW WHEN (((new.shipped_quantity <> 0) OR (new.cancelled_quantity <> 0) OR (new.returned_quantity <> 0))) EXECUTE FUNCTION shop.refuse('SH103', 'the counters of a line start at 0', 'Leave them out.');
 
 CREATE TRIGGER order_shipping_taxes_add_up AFTER INSERT ON shop.order_shipping_taxes REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION shop.compare_order_with_shipping_taxes();
 
@@ -9457,6 +9597,8 @@ REVOKE ALL ON TYPE shop.journal_kind FROM PUBLIC;
 
 REVOKE ALL ON TYPE shop.media_kind FROM PUBLIC;
 
+REVOKE ALL ON TYPE shop.offered_stock FROM PUBLIC;
+
 REVOKE ALL ON TYPE shop.order_fulfilment_status FROM PUBLIC;
 
 REVOKE ALL ON TYPE shop.order_payment_status FROM PUBLIC;
@@ -9692,6 +9834,10 @@ REVOKE ALL ON FUNCTION api.shop_health() FROM PUBLIC;
 GRANT ALL ON FUNCTION api.shop_health() TO shop_monitor;
 GRANT ALL ON FUNCTION api.shop_health() TO shop_backoffice;
 
+REVOKE ALL ON FUNCTION api.slowest_statements(most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.slowest_statements(most integer) TO shop_monitor;
+GRANT ALL ON FUNCTION api.slowest_statements(most integer) TO shop_backoffice;
+
 REVOKE ALL ON FUNCTION api.split_stock(variant_id bigint, warehouse_id bigint, slots integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION api.split_stock(variant_id bigint, warehouse_id bigint, slots integer) TO shop_backoffice;
 GRANT ALL ON FUNCTION api.split_stock(variant_id bigint, warehouse_id bigint, slots integer) TO shop_app;
@@ -9726,8 +9872,6 @@ REVOKE ALL ON FUNCTION shop.act_as_customer(wanted uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.actor() FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION shop.acts_for_anybody() FROM PUBLIC;
-
 REVOKE ALL ON FUNCTION shop.allocate_order(placed_order_id uuid, lines shop.priced_line[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.apply_payment_event() FROM PUBLIC;
@@ -9735,6 +9879,8 @@ REVOKE ALL ON FUNCTION shop.apply_payment_event() FROM PUBLIC;
 REVOKE ALL ON FUNCTION shop.apply_stock_movements() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.audit() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.bad_part_of_address(argument text, address api.address) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.balance_journal() FROM PUBLIC;
 
@@ -10046,6 +10192,8 @@ REVOKE ALL ON FUNCTION shop.require_digest(digest bytea) FROM PUBLIC;
 REVOKE ALL ON FUNCTION shop.require_email(email text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.require_line_limit(cart_id uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.require_none(bad_argument text[]) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.require_open(cart shop.carts) FROM PUBLIC;
 
@@ -10387,4 +10535,4 @@ ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON TYPES FROM PUBLIC;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC;
 
--- fingerprint: 6cf2311fc6f7d2cc70788cf490890e3cdd6f763ac6cdc360efd6c601f32a8b37
+-- fingerprint: 0a533a7076451bf65b5165c8addfd241cc5e210c52601a617b2b59853c69791b

@@ -443,7 +443,7 @@ def test_without_the_functions_guard_attempts_succeed(mall_with: Callable[[str],
     # An order ends what can be done to its cart, so it is tried in a shop of its own.
     for ordering in (False, True):
         without = mall_with(
-            "CREATE OR REPLACE FUNCTION shop.require_own(owner_id uuid) RETURNS void LANGUAGE plpgsql AS 'BEGIN END'"
+            "CREATE OR REPLACE FUNCTION shop.require_own(owner_id uuid) RETURNS boolean LANGUAGE sql AS 'SELECT true'"
         )
         attempts = [each for each in on_functions(without) if ("place_order" in each.statement) == ordering]
         with calling(without, "shop_storefront", "ADA") as caller:
