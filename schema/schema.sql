@@ -5480,6 +5480,34 @@ $$;
 
 COMMENT ON PROCEDURE shop.refuse_truncate_of(VARIADIC table_names text[]) IS 'For migrations: makes TRUNCATE of the tables an error.';
 
+CREATE FUNCTION shop.refuse_unless_trusted() RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+DECLARE
+    -- Within the owner's functions current_user is the owner. Who called is whoever logged in, or became by SET ROLE.
+    caller name := coalesce(nullif(current_setting('role'), 'none'), session_user);
+BEGIN
+    IF nullif(current_setting('shop.customer_id', true), '') IS NULL THEN
+        IF NOT pg_has_role(caller, 'shop_storefront', 'USAGE') THEN
+            IF pg_has_role(caller, 'shop_app', 'USAGE') OR pg_has_role(caller, 'shop_backoffice', 'USAGE')
+               OR pg_has_role(caller, 'shop_owner', 'USAGE') THEN
+                RETURN true;
+            END IF;
+        -- A superuser is a member of everything. Last, because it reads a table.
+        ELSIF (SELECT rolsuper FROM pg_roles WHERE rolname = caller) THEN
+            RETURN true;
+        END IF;
+    END IF;
+    RAISE EXCEPTION USING
+        ERRCODE = 'SH003',
+        MESSAGE = 'it belongs to another customer',
+        HINT = 'Set shop.customer_id to the customer who is logged in, for this transaction.';
+END
+$$;
+
+COMMENT ON FUNCTION shop.refuse_unless_trusted() IS 'Refuses (SH003) whoever acts for one customer, or is not known to act for anybody.';
+
 CREATE FUNCTION shop.release_allocated_stock() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
@@ -5671,35 +5699,8 @@ $$;
 COMMENT ON FUNCTION shop.require_open(cart shop.carts) IS 'Refuses a cart that was closed or has run out (SH201).';
 
 CREATE FUNCTION shop.require_own(owner_id uuid) RETURNS boolean
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
-    AS $$
-DECLARE
-    acting_for text := nullif(current_setting('shop.customer_id', true), '');
-    -- Within the owner's functions current_user is the owner. Who called is whoever logged in, or became by SET ROLE.
-    caller name := coalesce(nullif(current_setting('role'), 'none'), session_user);
-BEGIN
-    IF owner_id IS NULL THEN
-        RETURN true;
-    ELSIF acting_for IS NOT NULL THEN
-        IF pg_input_is_valid(acting_for, 'uuid') AND acting_for::uuid = owner_id THEN
-            RETURN true;
-        END IF;
-    ELSIF NOT pg_has_role(caller, 'shop_storefront', 'USAGE') THEN
-        IF pg_has_role(caller, 'shop_app', 'USAGE') OR pg_has_role(caller, 'shop_backoffice', 'USAGE')
-           OR pg_has_role(caller, 'shop_owner', 'USAGE') THEN
-            RETURN true;
-        END IF;
-    -- A superuser is a member of everything. Last, because it reads a table.
-    ELSIF (SELECT rolsuper FROM pg_roles WHERE rolname = caller) THEN
-        RETURN true;
-    END IF;
-    RAISE EXCEPTION USING
-        ERRCODE = 'SH003',
-        MESSAGE = 'it belongs to another customer',
-        HINT = 'Set shop.customer_id to the customer who is logged in, for this transaction.';
-END
-$$;
+    LANGUAGE sql STABLE
+    RETURN CASE WHEN ((owner_id IS NULL) OR (lower(current_setting('shop.customer_id'::text, true)) = (owner_id)::text)) THEN true ELSE shop.refuse_unless_trusted() END;
 
 COMMENT ON FUNCTION shop.require_own(owner_id uuid) IS 'Refuses a row of another customer (SH003). NULL: a guest''s, known by its key.';
 
@@ -10177,6 +10178,8 @@ REVOKE ALL ON FUNCTION shop.refuse_other_content(what text, key text) FROM PUBLI
 
 REVOKE ALL ON PROCEDURE shop.refuse_truncate_of(VARIADIC table_names text[]) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION shop.refuse_unless_trusted() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION shop.release_allocated_stock() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.require(holds boolean, argument text, rule text) FROM PUBLIC;
@@ -10535,4 +10538,4 @@ ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON TYPES FROM PUBLIC;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC;
 
--- fingerprint: 0a533a7076451bf65b5165c8addfd241cc5e210c52601a617b2b59853c69791b
+-- fingerprint: 23de49b365601cddb6430149f9005f0118f6f5a0a7d244c31b1aaf4ca14548fd

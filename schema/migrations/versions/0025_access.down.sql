@@ -64,6 +64,7 @@ BEGIN
         HINT = 'Set shop.customer_id to the customer who is logged in, for this transaction.';
 END
 $$;
+DROP FUNCTION shop.refuse_unless_trusted();
 
 DO $policies$
 DECLARE
