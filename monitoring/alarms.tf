@@ -181,6 +181,11 @@ locals {
       classes  = local.any_class, targets = ["integrity"], period = local.health_period, points = 1, missing = "ignore" # until the next night's run
       meaning  = "api.verify_integrity() found rows that break the shop's rules. Rings until a run of it finds none."
     }
+    integrity-silent = {
+      severity = "notify", metric = "Severity", statistic = "SampleCount", compare = "<", limit = { rds = 1, aurora = 1 }, of = "constant"
+      classes  = local.any_class, targets = ["integrity"], period = 43200, points = 4, missing = "breaching"
+      meaning  = "For two days no run of api.verify_integrity() has come to its end: nobody knows whether the rules still hold."
+    }
     health-silent = {
       severity = "notify", metric = "Severity", statistic = "SampleCount", compare = "<", limit = { rds = 1, aurora = 1 }, of = "constant"
       classes  = local.any_class, targets = ["health"], period = local.health_period, points = 2, missing = "breaching"

@@ -316,7 +316,7 @@ def test_every_alarm_of_a_health_check_watches_a_metric_that_the_health_checks_p
         for name, alarm in watch.alarms().items()
         if alarm["Namespace"] == publish.NAMESPACE
     }
-    keys = {"health-critical", "health-warning", "health-silent", "integrity-broken"}
+    keys = {"health-critical", "health-warning", "health-silent", "integrity-broken", "integrity-silent"}
     assert watched.keys() == {f"{watch.name}/{key}" for key in keys}
     assert {name: metric for name, metric in watched.items() if metric not in arrived} == {}
 
@@ -337,7 +337,8 @@ def test_every_metric_of_the_table_is_one_that_aws_documents_for_its_engines(wat
 def test_no_alarm_looks_back_further_than_cloudwatch_does(watch):
     for name, alarm in watch.alarms().items():
         assert alarm["Period"] % 60 == 0, name
-        assert alarm["Period"] * alarm["EvaluationPeriods"] <= 86400, name
+        days = 1 if alarm["Period"] < 3600 else 7
+        assert alarm["Period"] * alarm["EvaluationPeriods"] <= days * 86400, name
 
 
 # --- Who is told --------------------------------------------------------------------------------------------------------------
