@@ -22,6 +22,7 @@ MUTABLE = {
     "order_allocations.released_quantity": "only grows, when units are not shipped after all",
     "orders.contact_email": "erased, and changed in no other way",
     "orders.contact_phone": "erased, and changed in no other way",
+    "orders.request_digest": "erased with what it is a digest of, and changed in no other way",
     "orders.tax_number": "erased, and changed in no other way",
     "orders.status": "moves along order_transitions",
     "outbox_events.attempts": "how publishing went is the publisher's to write",
