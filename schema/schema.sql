@@ -1,4 +1,4 @@
--- The whole schema at revision 0023, to be read; scripts/dump_schema.py writes it from the migrations.
+-- The whole schema at revision 0024, to be read; scripts/dump_schema.py writes it from the migrations.
 -- `cd schema && alembic upgrade head` makes the schema, scripts/bootstrap.py the roles named here.
 
 CREATE SCHEMA api;
@@ -492,6 +492,57 @@ END
 $$;
 
 COMMENT ON FUNCTION api.apply_coupon(cart_id uuid, code text) IS 'Puts a coupon on a cart; checkout decides again, under the coupon''s lock. One answer for unknown and unusable codes, so that codes cannot be told apart by trying. Locks: cart. Errors: SH001, SH002, SH003, SH005, SH201, SH204.';
+
+CREATE FUNCTION api.bloat_estimate() RETURNS TABLE(relation text, kind text, bytes bigint, wasted_bytes bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+    WITH setting AS (
+        SELECT current_setting('block_size')::numeric AS page
+    ),
+    table_rows AS (
+        SELECT c.oid, c.reltuples, c.relpages,
+               coalesce((SELECT option_value::numeric FROM pg_options_to_table(c.reloptions)
+                         WHERE option_name = 'fillfactor'), 100) / 100 AS fill,
+               -- Row header with its bitmap of NULLs, the row itself aligned to 8 bytes, and a line pointer.
+               24 + 8 * ceil(sum((1 - s.null_frac) * s.avg_width) / 8) + 4 AS row_bytes
+        FROM pg_class AS c
+        JOIN pg_stats AS s ON s.schemaname = c.relnamespace::regnamespace::text AND s.tablename = c.relname
+        WHERE c.relnamespace = 'shop'::regnamespace AND c.relkind = 'r' AND c.reltuples > 0
+        GROUP BY c.oid
+    ),
+    index_rows AS (
+        SELECT c.oid, c.reltuples, c.relpages,
+               coalesce((SELECT option_value::numeric FROM pg_options_to_table(c.reloptions)
+                         WHERE option_name = 'fillfactor'), 90) / 100 AS fill,
+               8 + 8 * ceil(sum((1 - s.null_frac) * s.avg_width) / 8) + 4 AS row_bytes
+        FROM pg_index AS i
+        JOIN pg_class AS c ON c.oid = i.indexrelid
+        JOIN pg_class AS t ON t.oid = i.indrelid
+        JOIN pg_attribute AS a ON a.attrelid = i.indexrelid
+        -- A column's own statistics; those of an expression stand under the index.
+        JOIN pg_stats AS s ON s.schemaname = t.relnamespace::regnamespace::text
+             AND (s.tablename, s.attname) = (
+                 CASE WHEN i.indkey[a.attnum - 1] = 0 THEN c.relname ELSE t.relname END,
+                 CASE WHEN i.indkey[a.attnum - 1] = 0 THEN a.attname
+                      ELSE (SELECT attname FROM pg_attribute WHERE attrelid = t.oid AND attnum = i.indkey[a.attnum - 1]) END)
+        WHERE t.relnamespace = 'shop'::regnamespace AND c.reltuples > 0
+          AND c.relam = (SELECT oid FROM pg_am WHERE amname = 'btree')
+        GROUP BY c.oid, i.indnatts
+        HAVING count(*) = i.indnatts
+    ),
+    estimated AS (
+        SELECT oid, 'table' AS kind, relpages, ceil(reltuples * row_bytes / ((page - 24) * fill)) AS needed
+        FROM table_rows, setting
+        UNION ALL
+        SELECT oid, 'index', relpages, 1 + ceil(reltuples * row_bytes / ((page - 40) * fill))
+        FROM index_rows, setting
+    )
+    SELECT oid::regclass::text, kind, (relpages * page)::bigint, (greatest(relpages - needed, 0) * page)::bigint
+    FROM estimated, setting
+$$;
+
+COMMENT ON FUNCTION api.bloat_estimate() IS 'Bytes of each table and B-tree index as of the last ANALYZE, and an estimate of how many of them a rewrite would free.';
 
 CREATE FUNCTION api.cancel_items(order_id uuid, cancellation_id uuid, line_numbers smallint[], quantities integer[], reason text) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1304,6 +1355,25 @@ $$;
 
 COMMENT ON FUNCTION api.order_history(customer_id uuid, before_placed_at timestamp with time zone, before_order_id uuid, page integer) IS 'A customer''s orders, newest first, a page at a time: give placed_at and order_id of the last row for the next page. Errors: SH001, SH003.';
 
+CREATE FUNCTION api.orders_per_minute(since timestamp with time zone, until timestamp with time zone DEFAULT now()) RETURNS TABLE(minute timestamp with time zone, orders bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM shop.require(isfinite(since) AND isfinite(until), 'since', 'two moments');
+    PERFORM shop.require(
+        since <= until AND until - since <= interval '31 days', 'since', 'before until, and at most 31 days before it');
+    RETURN QUERY
+        SELECT date_trunc('minute', o.placed_at), count(*)
+        FROM shop.orders AS o
+        WHERE o.placed_at >= since AND o.placed_at < until
+        GROUP BY 1
+        ORDER BY 1;
+END
+$$;
+
+COMMENT ON FUNCTION api.orders_per_minute(since timestamp with time zone, until timestamp with time zone) IS 'Orders placed in each minute of at most 31 days; minutes without an order are left out. Errors: SH001.';
+
 CREATE FUNCTION api.parked_events(page integer DEFAULT 100) RETURNS TABLE(outbox_event_id uuid, event_type text, aggregate_type text, aggregate_id text, sequence bigint, parked_at timestamp with time zone, attempts integer, last_error text, held_back bigint)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
@@ -2082,6 +2152,17 @@ $$;
 
 COMMENT ON FUNCTION api.search_products(query text, category_id bigint, currency text, min_price_minor bigint, max_price_minor bigint, after_product_id bigint, page integer) IS 'Active products by words (as in a web search), category with all below it, and price range, newest first, a page at a time: give the last product_id for the next page. from_price_minor is the lowest price in force. Errors: SH001.';
 
+CREATE FUNCTION api.sequence_usage() RETURNS TABLE(sequence text, last_value bigint, limit_value bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+    SELECT format('%s.%s', schemaname, sequencename), last_value, max_value
+    FROM pg_sequences
+    WHERE schemaname IN ('shop', 'api') AND NOT cycle AND increment_by > 0 AND last_value IS NOT NULL
+$$;
+
+COMMENT ON FUNCTION api.sequence_usage() IS 'The last value of each sequence that was used, and the greatest it may give.';
+
 CREATE FUNCTION api.set_cart_items(cart_id uuid, variant_ids bigint[], quantities integer[]) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
@@ -2282,6 +2363,63 @@ $$;
 
 COMMENT ON FUNCTION api.ship(shipment_id uuid, order_id uuid, warehouse_id bigint, carrier text, tracking_number text, line_numbers smallint[], quantities integer[]) IS 'Ships units of a confirmed order from one warehouse: those named, or all that lie ready there. Returns the units; the order completes with its last one. Safe to repeat with the same key. Locks: order, stock. Errors: SH001 to SH005, SH306, SH307.';
 
+CREATE FUNCTION api.shop_health() RETURNS TABLE(measure text, amount bigint, oldest timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+    SELECT 'outbox_open', count(*), min(created_at)
+    FROM shop.outbox_events WHERE published_at IS NULL AND parked_at IS NULL
+    UNION ALL
+    SELECT 'outbox_parked', count(*), min(parked_at)
+    FROM shop.outbox_events WHERE parked_at IS NOT NULL
+    UNION ALL
+    SELECT 'payment_exceptions_open', count(*), min(raised_at)
+    FROM shop.payment_exceptions WHERE resolved_at IS NULL
+    UNION ALL
+    SELECT 'orders_unpaid', count(*), min(placed_at)
+    FROM shop.orders WHERE status = 'pending' AND expires_at > now()
+    UNION ALL
+    SELECT 'orders_overdue', count(*), min(expires_at)
+    FROM shop.orders WHERE status = 'pending' AND expires_at <= now() AND authorized_minor = 0
+    UNION ALL
+    SELECT 'orders_partly_authorized', count(*), min(expires_at)
+    FROM shop.orders WHERE status = 'pending' AND expires_at <= now() AND authorized_minor > 0
+$$;
+
+COMMENT ON FUNCTION api.shop_health() IS 'What waits to be done in the shop: how many of each measure, and since when. Open and parked outbox events, open payment exceptions, unpaid orders that may still be paid, overdue ones, and overdue ones of which a part is authorized.';
+
+CREATE FUNCTION api.slowest_statements(most integer DEFAULT 20) RETURNS TABLE(statement text, calls bigint, total_ms numeric, mean_ms numeric, rows bigint)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $_$
+DECLARE
+    statistics regclass := (SELECT oid FROM pg_class WHERE relname = 'pg_stat_statements' AND relkind = 'v' LIMIT 1);
+BEGIN
+    IF statistics IS NULL THEN
+        RETURN QUERY SELECT 'No statistics of statements: the master has to run CREATE EXTENSION pg_stat_statements',
+            NULL::bigint, NULL::numeric, NULL::numeric, NULL::bigint;
+        RETURN;
+    END IF;
+    BEGIN
+        RETURN QUERY EXECUTE format(
+            'SELECT left(regexp_replace(s.query, ''\s+'', '' '', ''g''), 200), s.calls, round(s.total_exec_time::numeric, 1),'
+            ' round(s.mean_exec_time::numeric, 2), s.rows'
+            ' FROM %s AS s WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())'
+            ' ORDER BY s.total_exec_time DESC LIMIT $1', statistics) USING least(greatest(most, 1), 1000);
+    EXCEPTION
+        WHEN insufficient_privilege THEN
+            RETURN QUERY SELECT format('No statistics of statements: the master has to GRANT USAGE ON SCHEMA %s TO shop_monitor',
+                (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = statistics)),
+                NULL::bigint, NULL::numeric, NULL::numeric, NULL::bigint;
+        WHEN object_not_in_prerequisite_state THEN
+            RETURN QUERY SELECT 'No statistics of statements: shared_preload_libraries lacks pg_stat_statements',
+                NULL::bigint, NULL::numeric, NULL::numeric, NULL::bigint;
+    END;
+END
+$_$;
+
+COMMENT ON FUNCTION api.slowest_statements(most integer) IS 'The statements of this database that took most time in all, without their values; a row that says why where there are none. At least 1, at most 1000.';
+
 CREATE FUNCTION api.split_stock(variant_id bigint, warehouse_id bigint, slots integer) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
@@ -2383,6 +2521,24 @@ CREATE FUNCTION api.stock_of(variant_id bigint) RETURNS TABLE(on_hand bigint, re
 $$;
 
 COMMENT ON FUNCTION api.stock_of(variant_id bigint) IS 'Units of a variant over all warehouses and slots: on hand, promised, and available (of active warehouses). 0 for an unknown variant.';
+
+CREATE FUNCTION api.stock_outs() RETURNS TABLE(on_sale bigint, sold_out bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+    SELECT count(*), count(*) FILTER (WHERE coalesce(stock.free, 0) = 0)
+    FROM shop.product_variants AS v
+    JOIN shop.products AS p ON p.product_id = v.product_id AND p.status = 'active'
+    LEFT JOIN (
+        SELECT variant_id, sum(on_hand - reserved) AS free
+        FROM shop.stock_levels JOIN shop.warehouses USING (warehouse_id)
+        WHERE is_active
+        GROUP BY variant_id
+    ) AS stock ON stock.variant_id = v.variant_id
+    WHERE v.archived_at IS NULL
+$$;
+
+COMMENT ON FUNCTION api.stock_outs() IS 'How many variants of active products there are, and of how many no active warehouse has a free unit.';
 
 CREATE FUNCTION api.use_token(token_digest bytea, purpose text) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
@@ -9038,6 +9194,10 @@ GRANT ALL ON FUNCTION api.apply_coupon(cart_id uuid, code text) TO shop_app;
 GRANT ALL ON FUNCTION api.apply_coupon(cart_id uuid, code text) TO shop_storefront;
 GRANT ALL ON FUNCTION api.apply_coupon(cart_id uuid, code text) TO shop_backoffice;
 
+REVOKE ALL ON FUNCTION api.bloat_estimate() FROM PUBLIC;
+GRANT ALL ON FUNCTION api.bloat_estimate() TO shop_monitor;
+GRANT ALL ON FUNCTION api.bloat_estimate() TO shop_backoffice;
+
 REVOKE ALL ON FUNCTION api.cancel_items(order_id uuid, cancellation_id uuid, line_numbers smallint[], quantities integer[], reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION api.cancel_items(order_id uuid, cancellation_id uuid, line_numbers smallint[], quantities integer[], reason text) TO shop_app;
 GRANT ALL ON FUNCTION api.cancel_items(order_id uuid, cancellation_id uuid, line_numbers smallint[], quantities integer[], reason text) TO shop_backoffice;
@@ -9127,6 +9287,10 @@ GRANT ALL ON FUNCTION api.order_history(customer_id uuid, before_placed_at times
 GRANT ALL ON FUNCTION api.order_history(customer_id uuid, before_placed_at timestamp with time zone, before_order_id uuid, page integer) TO shop_storefront;
 GRANT ALL ON FUNCTION api.order_history(customer_id uuid, before_placed_at timestamp with time zone, before_order_id uuid, page integer) TO shop_backoffice;
 
+REVOKE ALL ON FUNCTION api.orders_per_minute(since timestamp with time zone, until timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.orders_per_minute(since timestamp with time zone, until timestamp with time zone) TO shop_monitor;
+GRANT ALL ON FUNCTION api.orders_per_minute(since timestamp with time zone, until timestamp with time zone) TO shop_backoffice;
+
 REVOKE ALL ON FUNCTION api.parked_events(page integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION api.parked_events(page integer) TO shop_app;
 GRANT ALL ON FUNCTION api.parked_events(page integer) TO shop_backoffice;
@@ -9193,6 +9357,10 @@ GRANT ALL ON FUNCTION api.search_products(query text, category_id bigint, curren
 GRANT ALL ON FUNCTION api.search_products(query text, category_id bigint, currency text, min_price_minor bigint, max_price_minor bigint, after_product_id bigint, page integer) TO shop_storefront;
 GRANT ALL ON FUNCTION api.search_products(query text, category_id bigint, currency text, min_price_minor bigint, max_price_minor bigint, after_product_id bigint, page integer) TO shop_backoffice;
 
+REVOKE ALL ON FUNCTION api.sequence_usage() FROM PUBLIC;
+GRANT ALL ON FUNCTION api.sequence_usage() TO shop_monitor;
+GRANT ALL ON FUNCTION api.sequence_usage() TO shop_backoffice;
+
 REVOKE ALL ON FUNCTION api.set_cart_items(cart_id uuid, variant_ids bigint[], quantities integer[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION api.set_cart_items(cart_id uuid, variant_ids bigint[], quantities integer[]) TO shop_app;
 GRANT ALL ON FUNCTION api.set_cart_items(cart_id uuid, variant_ids bigint[], quantities integer[]) TO shop_storefront;
@@ -9215,6 +9383,14 @@ REVOKE ALL ON FUNCTION api.ship(shipment_id uuid, order_id uuid, warehouse_id bi
 GRANT ALL ON FUNCTION api.ship(shipment_id uuid, order_id uuid, warehouse_id bigint, carrier text, tracking_number text, line_numbers smallint[], quantities integer[]) TO shop_app;
 GRANT ALL ON FUNCTION api.ship(shipment_id uuid, order_id uuid, warehouse_id bigint, carrier text, tracking_number text, line_numbers smallint[], quantities integer[]) TO shop_backoffice;
 
+REVOKE ALL ON FUNCTION api.shop_health() FROM PUBLIC;
+GRANT ALL ON FUNCTION api.shop_health() TO shop_monitor;
+GRANT ALL ON FUNCTION api.shop_health() TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.slowest_statements(most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.slowest_statements(most integer) TO shop_monitor;
+GRANT ALL ON FUNCTION api.slowest_statements(most integer) TO shop_backoffice;
+
 REVOKE ALL ON FUNCTION api.split_stock(variant_id bigint, warehouse_id bigint, slots integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION api.split_stock(variant_id bigint, warehouse_id bigint, slots integer) TO shop_backoffice;
 GRANT ALL ON FUNCTION api.split_stock(variant_id bigint, warehouse_id bigint, slots integer) TO shop_app;
@@ -9228,6 +9404,10 @@ REVOKE ALL ON FUNCTION api.stock_of(variant_id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION api.stock_of(variant_id bigint) TO shop_app;
 GRANT ALL ON FUNCTION api.stock_of(variant_id bigint) TO shop_storefront;
 GRANT ALL ON FUNCTION api.stock_of(variant_id bigint) TO shop_backoffice;
+
+REVOKE ALL ON FUNCTION api.stock_outs() FROM PUBLIC;
+GRANT ALL ON FUNCTION api.stock_outs() TO shop_monitor;
+GRANT ALL ON FUNCTION api.stock_outs() TO shop_backoffice;
 
 REVOKE ALL ON FUNCTION api.use_token(token_digest bytea, purpose text) FROM PUBLIC;
 GRANT ALL ON FUNCTION api.use_token(token_digest bytea, purpose text) TO shop_app;
@@ -9644,4 +9824,4 @@ ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON TYPES FROM PUBLIC;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC;
 
--- fingerprint: 90b2bd69149916434aaf56f975f9d62ec00d83e5ac10e741fd4189c0ea1463f0
+-- fingerprint: 061b1735f0a934b87b60203da9f8bb45e1cdf568cb7d4ce8c26d30893fc4e6f8

@@ -45,6 +45,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--full", action="store_true", help="the long proofs of Terraform whole, not a sample of them (an hour)"
     )
+    parser.addoption("--moments", type=int, default=2, help="restore so many moments in the drill's test (default: 2)")
+    parser.addoption("--rounds", type=int, default=1, help="fail over so often in the drill's test (default: 1)")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -30,6 +30,24 @@ SELECT what, removed FROM api.purge();
 -- api.verify_integrity: Every rule of the schema, asked of all rows in one snapshot. There should be none.
 SELECT invariant, violations, example FROM api.verify_integrity() WHERE violations > 0;
 
+-- api.shop_health: What waits to be done, as the health checks and the dashboard ask it.
+SELECT measure, amount, oldest FROM api.shop_health();
+
+-- api.orders_per_minute: The last hour.
+SELECT minute, orders FROM api.orders_per_minute(since => now() - interval '1 hour');
+
+-- api.stock_outs: How much of what is on sale cannot be bought.
+SELECT on_sale, sold_out FROM api.stock_outs();
+
+-- api.sequence_usage: Which numbers run out first.
+SELECT sequence, last_value, limit_value FROM api.sequence_usage() ORDER BY last_value::numeric / limit_value DESC LIMIT 5;
+
+-- api.bloat_estimate: Where a rewrite would free most.
+SELECT relation, kind, bytes, wasted_bytes FROM api.bloat_estimate() ORDER BY wasted_bytes DESC LIMIT 5;
+
+-- api.slowest_statements: Where the time goes; where the extension is missing, how to get it.
+SELECT statement, calls, total_ms, mean_ms FROM api.slowest_statements(5);
+
 -- api.erase_due: A job, every night, with the years for which the law wants documents kept.
 SELECT what, erased FROM api.erase_due(retention => '10 years');
 

@@ -40,7 +40,7 @@ CHAPTERS = {
     "Payments": ("contract_payments",),
     "Outbox and retention": ("contract_integration",),
     "Erasure": ("contract_erasure",),
-    "Care": ("reference",),
+    "Care": ("reference", "monitoring"),
 }
 
 # In this order in one fresh database: each goes on where the one before it ended.

@@ -38,6 +38,9 @@ _BY_BUYERS = """
     place_order start_payment cancel_order request_return order_history order_details
 """
 _ADDRESS_BOOK = "add_address set_default_address"
+_BY_WATCHERS = """
+    verify_integrity shop_health orders_per_minute stock_outs sequence_usage bloat_estimate slowest_statements
+"""
 _BY_STAFF = """
     set_price withdraw_price receive_stock adjust_stock split_stock
     cancel_items expire_unpaid_orders ship deliver receive_return
@@ -51,8 +54,8 @@ _BY_THE_APPLICATION = """
 EXECUTES = {
     "shop_app": _BY_BUYERS + _ADDRESS_BOOK + _BY_STAFF + _BY_THE_APPLICATION,
     "shop_storefront": _BY_BUYERS + _ADDRESS_BOOK,
-    "shop_backoffice": _BY_BUYERS + _BY_STAFF + "verify_integrity",
-    "shop_monitor": "verify_integrity",
+    "shop_backoffice": _BY_BUYERS + _BY_STAFF + _BY_WATCHERS,
+    "shop_monitor": _BY_WATCHERS,
 }
 
 USES_SCHEMAS = {

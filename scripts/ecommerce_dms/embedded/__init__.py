@@ -7,6 +7,7 @@ effects.
     server.py      EmbeddedServer: start, stop, how to connect
     home.py        its folder: what lies where
     cluster.py     a new data directory, its roles, its configuration
+    copies.py      servers made from a base backup of another: a standby, or a moment in its past
     address.py     port and socket
     state.py       what is remembered: port and passwords; locks
     postmaster.py  whether the server process lives

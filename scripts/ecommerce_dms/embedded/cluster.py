@@ -48,6 +48,8 @@ _ACCESS_RULES = """\
 # TYPE  DATABASE  USER  ADDRESS        METHOD
 local   all       all                  scram-sha-256
 host    all       all   127.0.0.1/32   scram-sha-256
+# For base backups and standbys, which the drills make.
+host    replication  postgres  127.0.0.1/32  scram-sha-256
 """
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]

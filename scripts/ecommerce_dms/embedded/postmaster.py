@@ -27,7 +27,8 @@ def find(data: Path) -> Postmaster | None:
     # file grows while the server starts.
     lines += [""] * (8 - len(lines))
     port = int(lines[3]) if lines[3].isdecimal() else 0
-    return Postmaster(pid, port, port > 0 and lines[7].strip() == "ready")
+    # A standby that answers queries is as ready as it will be.
+    return Postmaster(pid, port, port > 0 and lines[7].strip() in ("ready", "standby"))
 
 
 def leaves_a_living_number(data: Path) -> bool:

@@ -216,3 +216,11 @@ def scaling_configuration_info(cluster: DBCluster) -> dict[str, Any] | None:
 
 moto_scaling_configuration_info = DBCluster.scaling_configuration_info.fget
 DBCluster.scaling_configuration_info = property(scaling_configuration_info)
+
+
+@wrapping(RDSBackend, "restore_db_instance_to_point_in_time")
+def what_was_restored_is_no_replica(original, self, source_db_identifier, target_db_identifier, overrides):
+    """Moto takes the source of a restored moment for the primary of a replica."""
+    restored = original(self, source_db_identifier, target_db_identifier, overrides)
+    restored.source_db_instance_identifier = None
+    return restored
