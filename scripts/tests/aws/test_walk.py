@@ -12,6 +12,7 @@ from __future__ import annotations
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -273,9 +274,6 @@ def test_no_password_was_seen_anywhere_during_all_of_it(destroyed: Walk, watcher
             for path in destroyed.clone.folder.rglob("*")
             if path.is_file() and not path.is_symlink() and password.encode() in path.read_bytes()
         }
-        assert (
-            holders - {"scripts/.env", "scripts/tests/aws/walk.py", "scripts/tests/aws/test_walk.py"}
-            == set()
-        )
+        assert holders - {"scripts/.env", "scripts/tests/aws/walk.py", "scripts/tests/aws/test_walk.py"} == set()
     assert any("terraform" in str(arguments) for arguments in watcher.seen)
     assert not Path(destroyed.clone.environment["HISTFILE"]).exists()
