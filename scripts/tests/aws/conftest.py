@@ -114,7 +114,11 @@ def watcher() -> Iterator[ProcessWatcher]:
 
 @pytest.fixture(scope="session")
 def walk(
-    watcher: ProcessWatcher, initialised: Path, tmp_path_factory: pytest.TempPathFactory, certificates: str
+    watcher: ProcessWatcher,
+    initialised: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    certificates: str,
+    full: bool,
 ) -> Iterator[Walk]:
     """The user's path before its first step."""
     folder = tmp_path_factory.mktemp("walk")
@@ -127,7 +131,7 @@ def walk(
                 "PUBLIC_ADDRESS_SOURCES": sources,
                 "ECOMMERCE_DMS_HOME": str(folder / "embedded"),
             }
-            with on_the_walk.beginning(folder, server, initialised, **settings) as walk:
+            with on_the_walk.beginning(folder, server, initialised, haste=not full, **settings) as walk:
                 yield walk
     finally:
         server.destroy()

@@ -17,6 +17,7 @@ from moto.server import ThreadedMotoServer
 
 from . import (
     emulator_gaps,  # noqa: F401 - importing it closes the gaps
+    emulator_haste,
     emulator_postgres,
 )
 
@@ -27,6 +28,8 @@ def main() -> None:
 
     if os.environ.get("EMULATOR_POSTGRES"):
         emulator_postgres.stand_behind_rds(emulator_postgres.Postgres(Path(os.environ["EMULATOR_POSTGRES"])))
+    if os.environ.get("EMULATOR_HASTE"):
+        emulator_haste.hurry()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     print(server.get_host_and_port()[1], flush=True)

@@ -152,12 +152,15 @@ def public_address() -> Iterator[str]:
 
 
 @contextmanager
-def beginning(folder: Path, server: EmbeddedServer, initialised: Path, **environment: str) -> Iterator[Walk]:
+def beginning(
+    folder: Path, server: EmbeddedServer, initialised: Path, *, haste: bool, **environment: str
+) -> Iterator[Walk]:
     """The walk before its first step. What still goes on at the end is ended in an orderly way."""
     superuser = folder / "superuser.json"
     superuser.touch(0o600)
     superuser.write_text(json.dumps(server.superuser_parameters()))
-    with emulated_aws(EMULATOR_POSTGRES=str(superuser)) as endpoint, ThreadPoolExecutor(1) as pool:
+    asked = {"EMULATOR_POSTGRES": str(superuser)} | ({"EMULATOR_HASTE": "1"} if haste else {})
+    with emulated_aws(**asked) as endpoint, ThreadPoolExecutor(1) as pool:
         clone = Clone(folder / "clone", endpoint, initialised)
         clone.environment |= environment
         clone.env_file.write_text(MINE)
