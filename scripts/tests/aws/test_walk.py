@@ -183,6 +183,8 @@ def test_what_is_not_meant_is_not_destroyed(started: Walk) -> None:
     shown = started.type(*DESTROY)
     assert shown.code == 3
     assert "the final snapshot that RDS takes" in shown.output
+    assert "the key that these are encrypted with" in shown.output
+    assert "aws_kms_key" not in shown.output
     assert f"--confirm walk-test/{ACCOUNT}" in shown.output
     assert started.answer("yes", *DESTROY).code == 4
     for wrong in (f"walk-production/{ACCOUNT}", "walk-test/210987654321"):
@@ -207,6 +209,13 @@ def test_what_is_not_meant_is_not_destroyed(started: Walk) -> None:
     assert abroad.code == 4
     assert f"is of account {ACCOUNT}, and these credentials are of 210987654321" in abroad.output
     assert started.instances() == ["walk-test"]
+
+
+def test_without_a_snapshot_the_key_goes_too(started: Walk, only_when_full: None) -> None:
+    lost = started.type(*DESTROY, "--without-snapshot", "--dry-run")
+    assert "NO snapshot: all data are lost" in lost.output
+    assert "the key that these" not in lost.output
+    assert "destroy   1 aws_kms_key" in lost.output
 
 
 def test_a_destroy_whose_first_apply_would_change_more_is_refused(started: Walk, only_when_full: None) -> None:
