@@ -211,6 +211,6 @@ def test_a_command_or_statement_that_does_not_exist_is_noticed(copied_pages: Pat
     page, words = next(found for found in aws_commands() if "describe-alarm" in found[1])
     with pytest.raises(AssertionError):
         test_an_aws_command_names_an_operation_and_options_that_exist(page, words)
-    page, sql = blocks("sql")[0]
+    page, _ = blocks("sql")[0]
     with pytest.raises(psycopg2.errors.UndefinedTable):
         test_sql_of_a_page_runs(page, "SELECT * FROM pg_stat_activities", monitor)
