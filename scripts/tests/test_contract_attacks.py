@@ -159,6 +159,17 @@ def test_money_for_what_was_cancelled_meanwhile_is_listed_until_it_goes_back(sho
     assert shop.owner.query(opened) == []
 
 
+def test_what_a_closed_payment_captured_is_not_owed_again(shop):
+    order = shop.order({shop.variant(stock=1): 1})
+    payment = started(shop, order)
+    tell(shop.app, payment, "captured", 500)
+    tell(shop.app, payment, "voided")
+    again = {"order_id": order, "provider": "stripe", "method": "card"}
+    refused = shop.app.refused("start_payment", payment_id=uuid7(), **again, amount_minor=1000)
+    assert (refused.pgcode, refused.diag.message_detail) == ("SH501", '{"owed_minor": 999}')
+    assert shop.app.call("start_payment", payment_id=uuid7(), **again) == 999
+
+
 def test_nothing_leaves_once_the_authorization_was_taken_back(shop):
     order = shop.order({shop.variant(stock=1): 1})
     payment = started(shop, order)

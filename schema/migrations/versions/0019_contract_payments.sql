@@ -210,7 +210,10 @@ BEGIN
         -- The next run of expire_unpaid_orders takes its stock; nobody is charged for what is about to go.
         PERFORM shop.refuse_order_status(header, 'paid: its time is over');
     END IF;
-    owed := header.total_minor - header.cancelled_minor - header.intended_minor;
+    -- What a payment captured before it was closed is paid, though nothing more is intended by it.
+    owed := header.total_minor - header.cancelled_minor - header.intended_minor - (
+        SELECT coalesce(sum(p.captured_minor), 0)::bigint FROM shop.payments AS p
+        WHERE p.order_id = header.order_id AND p.closed_at IS NOT NULL);
     IF owed <= 0 OR start_payment.amount_minor > owed THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH501',

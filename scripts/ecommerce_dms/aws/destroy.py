@@ -121,6 +121,8 @@ def _show(work: teardown.Teardown) -> None:
     with tempfile.TemporaryDirectory(prefix="ecommerce-dms-plan-") as folder, console.step("planning"):
         file = Path(folder) / "look.tfplan"
         found = plan_summary.changes(work.stack.plan(file, "-destroy", *work.options(ground.state)))
+    key_stays = work.will_keep_key()
+    found = [each for each in found if not (key_stays and each.type in teardown.KEY_TYPES)]
     say(f"This destroys {len(found)} resources of {ground.name}:")
     for line in plan_summary.by_type(found):
         say(line)
@@ -138,6 +140,8 @@ def _show(work: teardown.Teardown) -> None:
         say("  NO snapshot: all data are lost" + ("" if work.without_any else " (--snapshot takes one)"))
     if ground.asked.protection.get("delete_automated_backups") is False:
         say("  the automated backups, until their time is over")
+    if key_stays:
+        say("  the key that these are encrypted with, 1 USD a month until you schedule its deletion")
     known = {each["values"].get("identifier") for each in ground.state.resources}
     for replica in sorted(database.replicas() - known):
         say(f"  {replica}: a replica that Terraform does not know. It becomes a database of its own, and costs on")

@@ -251,11 +251,13 @@ def _log_in(settings: Settings, stack: Stack, ground: Ground) -> None:
 
 
 def _say_next(outputs: Mapping[str, Any], file: env_file.EnvFile, var_file: Path) -> None:
-    say(f"\n{outputs['identifier']} is up. Next:")
-    say("  cd schema && alembic upgrade head && cd ..")
+    where = ", on a machine inside its network, with this scripts/.env" if outputs["access"] == "private" else ""
+    through = "python scripts/tunnel.py -- " if outputs["access"] == "ssm" else ""
+    say(f"\n{outputs['identifier']} is up. Next{where}:")
+    say(f"  cd schema && {through.replace('scripts/', '../scripts/')}alembic upgrade head && cd ..")
     if outputs["environment"] != "production":
-        say("  python scripts/data_loader.py")
-    say("  pytest scripts/test_db.py")
+        say(f"  {through}python scripts/data_loader.py")
+    say(f"  {through}pytest scripts/test_db.py")
     other = "" if var_file == DEFAULT_VAR_FILE else f" --var-file {shlex.quote(str(var_file))}"
     say(f"When you are done (until then it costs money):\n  bash scripts/terraform_safe_destroyer.sh{other}")
     if file.path.resolve() != settings_layers.DEFAULT_ENV_FILE:

@@ -27,7 +27,7 @@ from ecommerce_dms.aws.stack import Stack, State
 from ecommerce_dms.console import UserError, say
 
 _SWITCHES = {"deletion_protection", "skip_final_snapshot", "final_snapshot_identifier", "delete_automated_backups"}
-_KEY_TYPES = ("aws_kms_key", "aws_kms_alias")
+KEY_TYPES = ("aws_kms_key", "aws_kms_alias")
 _NO_SNAPSHOT = ("failed", "restore-error", "inaccessible-encryption-credentials", "insufficient-capacity", "stopped")
 _FRESH = timedelta(hours=1)  # An older snapshot of an interrupted run lacks what was written since.
 _SNAPSHOT_HOURS = 6
@@ -113,7 +113,7 @@ class Teardown:
 
     def keep_key(self) -> None:
         state = self.stack.state()
-        ours = [each["address"] for each in state.find(*_KEY_TYPES)]
+        ours = [each["address"] for each in state.find(*KEY_TYPES)]
         if not state.find("aws_kms_key"):
             say("  the key is not in the state: it was kept already, or is not this stack's")
             if ours:
@@ -132,6 +132,16 @@ class Teardown:
         say(f"    terraform import 'aws_kms_key.main[0]' {key.split('/')[-1]}")
         for each in state.find("aws_kms_alias"):
             say(f"    terraform import 'aws_kms_alias.main[0]' {each['values']['name']}")
+
+    def will_keep_key(self) -> bool:
+        """Whether keep_key() is going to, as far as it can be said before the phases that come first."""
+        state = self.ground.state
+        if not state.find("aws_kms_key"):
+            return False
+        if self.without_any:  # The final snapshot is still on, and will be switched off.
+            retained = any(each["values"].get("delete_automated_backups") is False for each in state.databases())
+            return retained or bool(Database(self.ground).snapshots_under(key_of(state)))
+        return self.with_snapshot or bool(self._what_needs_the_key(state, key_of(state)))
 
     def _what_needs_the_key(self, state: State, key: str) -> list[str]:
         databases = [each["values"] for each in state.databases()]
@@ -181,7 +191,7 @@ def refuse_more_than_switches(found: list[plan_summary.Change], var_file: str) -
 def refuse_more_than_destroying(found: list[plan_summary.Change], *, keeps_key: bool) -> None:
     """A destroy plan destroys, and leaves alone what is kept."""
     other = [f"{each.verb} {each.address}" for each in found if each.verb != "destroy"]
-    kept = [f"destroy {each.address}" for each in found if keeps_key and each.type in _KEY_TYPES]
+    kept = [f"destroy {each.address}" for each in found if keeps_key and each.type in KEY_TYPES]
     if other or kept:
         raise PlanRefused(f"the plan would {'; '.join([*other, *kept])}. Nothing was destroyed. Run this again.")
 

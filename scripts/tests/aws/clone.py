@@ -20,6 +20,8 @@ class Clone:
 
     def __init__(self, folder: Path, endpoint: str, initialised: Path) -> None:
         self.folder = folder
+        self._running: set[subprocess.Popen[str]] = set()
+        self._stopped = False
         listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
         for name in subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0"):
             if name and (ROOT / name).is_file():
@@ -53,32 +55,41 @@ class Clone:
 
     def type(self, *command: str, folder: str = ".", timeout: float = 1500, **environment: str) -> Finished:
         """Runs a command as typed, without a terminal."""
-        finished = subprocess.run(
-            command,
-            cwd=self.folder / folder,
-            env=self.environment | environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-        return Finished(finished.returncode, finished.stdout)
+        return self._run(command, subprocess.DEVNULL, folder, timeout, environment)
 
     def answer(self, line: str, *command: str, timeout: float = 1500) -> Finished:
         """Runs a command on a terminal, where somebody answers its question with this line."""
         ours, theirs = pty.openpty()
         os.write(ours, f"{line}\n".encode())
         try:
-            finished = subprocess.run(
-                command, cwd=self.folder, env=self.environment, stdin=theirs, stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT, text=True, timeout=timeout, check=False,
-            )  # fmt: skip
+            return self._run(command, theirs, ".", timeout, {})
         finally:
             os.close(ours)
             os.close(theirs)
-        return Finished(finished.returncode, finished.stdout)
+
+    def _run(
+        self, command: tuple[str, ...], stdin: int, folder: str, timeout: float, environment: dict[str, str]
+    ) -> Finished:
+        assert not self._stopped, f"{command} would begin after the end of the tests"
+        with subprocess.Popen(
+            command, cwd=self.folder / folder, env=self.environment | environment, stdin=stdin,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        ) as process:  # fmt: skip
+            self._running.add(process)
+            try:
+                output, _ = process.communicate(timeout=timeout)
+            except BaseException:
+                process.kill()
+                raise
+            finally:
+                self._running.discard(process)
+        return Finished(process.returncode, output)
+
+    def stop(self) -> None:
+        """Ends in an orderly way what is still running, whichever thread began it, and begins nothing more."""
+        self._stopped = True
+        for process in list(self._running):
+            process.terminate()
 
 
 class ProcessWatcher:

@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import select
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from ecommerce_dms.embedded import EmbeddedServer
 
-from .stack import PRODUCTION, REPLICA, STACKS, Stack
+from . import walk as on_the_walk
+from .clone import ProcessWatcher
+from .emulated_aws import emulated_aws
+from .stack import PRODUCTION, STACKS, Stack
 from .terraform_cli import Terraform, copy_of_module
-
-# Their applies wait for minutes and compute little: begun before the first test of this folder, looked at last.
-WAITS = "test_terraform_apply.py"
+from .walk import Walk
 
 SCRIPTS = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+
+# The provider polls a new database at its own pace: minutes of waiting, little computing. So the start and the destroy
+# of the walk go on in the background, and the tests that wait for neither stand between those that do.
+BEGINS, BETWEEN, STARTED, BETWEEN_AGAIN, DESTROYED = range(5)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.name == WAITS)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    ours = [item for item in items if HERE in item.path.parents]
+    stages = {item: stage(item, config.getoption("--full")) for item in ours}
+    fillers = [item for item in ours if stages[item] == BETWEEN]
+    stages |= dict.fromkeys(fillers[len(fillers) * 2 // 3 :], BETWEEN_AGAIN)
+    places = [place for place, item in enumerate(items) if item in stages]
+    for place, item in zip(places, sorted(ours, key=stages.__getitem__), strict=True):
+        items[place] = item
+
+
+def stage(item: pytest.Item, full: bool) -> int:
+    if item.path.name == "test_terraform_apply.py":
+        return DESTROYED if full else STARTED
+    named = {"destroyed": DESTROYED, "started": STARTED, "walk": BEGINS}
+    return next((stage for fixture, stage in named.items() if fixture in item.fixturenames), BETWEEN)
 
 
 @pytest.fixture(scope="session")
@@ -49,28 +63,6 @@ def aws_endpoint() -> Iterator[str]:
         yield endpoint
 
 
-@contextmanager
-def emulated_aws(**environment: str) -> Iterator[str]:
-    """A moto server with these settings of emulator.py."""
-    if importlib.util.find_spec("moto") is None:
-        pytest.skip("needs moto, an emulated AWS: pip install -r scripts/requirements-dev.txt")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.aws.emulator"],
-        cwd=SCRIPTS,
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        ready, _, _ = select.select([process.stdout], [], [], 60)
-        port = process.stdout.readline().strip() if ready else ""
-        assert port, "the emulated AWS did not start within 60 seconds"
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
-
-
 @pytest.fixture(scope="session")
 def initialised(terraform_binary: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of terraform/ with the provider that the lock file names."""
@@ -90,10 +82,9 @@ def stacks(
     tmp_path_factory: pytest.TempPathFactory,
     full: bool,
 ) -> Iterator[dict[str, Stack]]:
-    """What test_terraform_apply.py looks at, being applied; empty if none of its tests will run. They share nothing."""
-    variables = {**STACKS, "production": PRODUCTION} if full else {"rds": STACKS["rds"].replace(REPLICA, "")}
-    if not any(item.path.name == WAITS for item in request.session.items):
-        variables = {}
+    """What test_terraform_apply.py looks at with --full, being applied. They share nothing."""
+    applied = full and any(item.path.name == "test_terraform_apply.py" for item in request.session.items)
+    variables = {**STACKS, "production": PRODUCTION} if applied else {}
     begun = {}
     try:
         for name, content in variables.items():
@@ -110,6 +101,62 @@ def stacks(
 def terraform(stacks: dict[str, Stack], initialised: Path, aws_endpoint: str, tmp_path: Path) -> Terraform:
     """A fresh copy of the module with empty state, against the emulated AWS."""
     return Terraform(copy_of_module(tmp_path / "terraform", initialised=initialised), aws_endpoint)
+
+
+@pytest.fixture(scope="session")
+def watcher() -> Iterator[ProcessWatcher]:
+    """Looks at every process from now on."""
+    if not Path("/proc/self/cmdline").exists():
+        pytest.skip("the watcher reads Linux's /proc")
+    with ProcessWatcher() as watcher:
+        yield watcher
+
+
+@pytest.fixture(scope="session")
+def walk(
+    watcher: ProcessWatcher,
+    initialised: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    certificates: str,
+    full: bool,
+) -> Iterator[Walk]:
+    """The user's path before its first step."""
+    folder = tmp_path_factory.mktemp("walk")
+    server = EmbeddedServer(folder / "server")
+    try:
+        server.start()
+        with on_the_walk.public_address() as sources:
+            settings = {
+                "RDS_CA_BUNDLE_URL": certificates,
+                "PUBLIC_ADDRESS_SOURCES": sources,
+                "ECOMMERCE_DMS_HOME": str(folder / "embedded"),
+            }
+            with on_the_walk.beginning(folder, server, initialised, haste=not full, **settings) as walk:
+                yield walk
+    finally:
+        server.destroy()
+
+
+@pytest.fixture(scope="session")
+def started(walk: Walk) -> Walk:
+    """The stack is up. Whoever looks at how it came about looks at what `starting` printed."""
+    done = walk.starting().result()
+    assert done.code == 0, done.output[-6000:]
+    return walk
+
+
+@pytest.fixture(scope="session")
+def phases(full: bool) -> tuple[str, ...]:
+    """Those of the destroyer behind which it is interrupted."""
+    return tuple(on_the_walk.DONE_ALREADY) if full else ("snapshot",)
+
+
+@pytest.fixture(scope="session")
+def destroyed(started: Walk, phases: tuple[str, ...]) -> Walk:
+    """The stack is gone."""
+    ended = started.destroying(phases).result()[-1]
+    assert ended.code == 0, ended.output[-6000:]
+    return started
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ port on the first line and serves until it is told to stop.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -17,6 +18,7 @@ from moto.server import ThreadedMotoServer
 
 from . import (
     emulator_gaps,  # noqa: F401 - importing it closes the gaps
+    emulator_haste,
     emulator_postgres,
 )
 
@@ -27,6 +29,9 @@ def main() -> None:
 
     if os.environ.get("EMULATOR_POSTGRES"):
         emulator_postgres.stand_behind_rds(emulator_postgres.Postgres(Path(os.environ["EMULATOR_POSTGRES"])))
+    if os.environ.get("EMULATOR_HASTE"):
+        emulator_haste.hurry()
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # else it writes a line for every call
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     print(server.get_host_and_port()[1], flush=True)

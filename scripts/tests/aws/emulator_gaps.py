@@ -123,9 +123,9 @@ STATIC_PARAMETERS = ("shared_preload_libraries",)
 DYNAMIC_PARAMETERS = (
     "rds.force_ssl", "pg_stat_statements.track", "auto_explain.log_min_duration", "auto_explain.log_format",
     "track_io_timing", "log_statement", "log_min_duration_statement", "log_connections", "log_disconnections",
-    "log_lock_waits", "log_temp_files", "log_autovacuum_min_duration", "rds.force_autovacuum_logging_level",
-    "log_parameter_max_length", "log_parameter_max_length_on_error", "idle_in_transaction_session_timeout",
-    "max_slot_wal_keep_size",
+    "log_lock_waits", "log_error_verbosity", "log_temp_files", "log_autovacuum_min_duration",
+    "rds.force_autovacuum_logging_level", "log_parameter_max_length", "log_parameter_max_length_on_error",
+    "idle_in_transaction_session_timeout", "max_slot_wal_keep_size",
 )  # fmt: skip
 
 

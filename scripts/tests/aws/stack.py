@@ -12,15 +12,16 @@ from .terraform_cli import MODULE, Finished, Running, Terraform
 
 PASSWORD = "correct-horse-battery-staple"
 
-# "rds" without its replica is what is applied without --full: a replica doubles the waiting.
-REPLICA = "replicas    = { replica-1 = {} }\n"
+USERNAME = "shop_master"
+
 STACKS = {
-    "rds": f"""
+    "rds": """
 environment = "test"
 access      = "leased_public"
-storage     = {{ allocated_gib = 20, max_gib = 100 }}
-{REPLICA}iam_logins  = ["shop_api"]
-protection  = {{ deletion_protection = false, final_snapshot = true, secret_recovery_days = 0 }}
+storage     = { allocated_gib = 20, max_gib = 100 }
+replicas    = { replica-1 = {} }
+iam_logins  = ["shop_api"]
+protection  = { deletion_protection = false, final_snapshot = true, secret_recovery_days = 0 }
 """,
     "aurora": """
 environment = "staging"
@@ -40,25 +41,38 @@ PRODUCTION = (MODULE / "environments" / "production.tfvars").read_text()
 class Stack:
     """One copy of the module: where it lives, what Terraform printed, and its state."""
 
-    def __init__(self, folder: Path, endpoint: str, variables: str) -> None:
-        (folder / "stack.auto.tfvars").write_text(variables)
+    def __init__(
+        self,
+        folder: Path,
+        endpoint: str,
+        variables: str | None,
+        *options: str,
+        username: str = USERNAME,
+        password: str = PASSWORD,
+        finished: Finished | None = None,
+    ) -> None:
+        if variables is not None:
+            (folder / "stack.auto.tfvars").write_text(variables)
         self.terraform = Terraform(folder, endpoint)
         self.endpoint = endpoint
+        self.options, self.username, self.password = options, username, password
         self.applying: Running | None = None
+        self.finished = finished  # Somebody else's apply, where it was not ours.
 
     def begin(self) -> None:
         """Begins to apply it, and does not wait."""
         self.applying = self.terraform.begin(
-            "apply", "-auto-approve", "-input=false", "-no-color", "-parallelism=30", db_password=PASSWORD
+            "apply", "-auto-approve", "-input=false", "-no-color", "-parallelism=30", db_password=self.password
         )
 
     def applied(self) -> Finished:
-        return self.applying.finish(timeout=2400)
+        return self.finished or self.applying.finish(timeout=2400)
 
     def plan(self) -> dict[str, Any]:
         """What another apply would do."""
         plan = self.terraform.folder / "saved.tfplan"
-        self.terraform.succeed("plan", "-input=false", "-no-color", f"-out={plan}", db_password=PASSWORD)
+        arguments = ("plan", "-input=false", "-no-color", f"-out={plan}", *self.options)
+        self.terraform.succeed(*arguments, db_password=self.password)
         return json.loads(self.terraform.succeed("show", "-json", str(plan)).output)
 
     def destroy(self, *arguments: str) -> None:

@@ -24,7 +24,7 @@ from ecommerce_dms.aws.public_address import NoPublicAddress
 from ecommerce_dms.aws.schedules import Timer
 from ecommerce_dms.console import UsageError
 
-from .conftest import emulated_aws
+from .emulated_aws import emulated_aws
 from .stack import client
 
 PORT = 5432

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ecommerce_dms.aws import github_variables, sign_in, start
-from ecommerce_dms.aws.stack import Stack, TerraformFailed
+from ecommerce_dms.aws import env_file, github_variables, sign_in, start
+from ecommerce_dms.aws.stack import DEFAULT_VAR_FILE, Stack, TerraformFailed
 from ecommerce_dms.console import UserError
 from ecommerce_dms.settings import Settings
 
@@ -136,6 +136,24 @@ def test_each_way_in_has_the_settings_that_its_program_reads() -> None:
         "LEASE_SCHEDULE_GROUP": "g",
         "LEASE_SCHEDULE_ROLE_ARN": "arn",
     }
+
+
+@pytest.mark.parametrize(
+    ("access", "says"),
+    [
+        ("leased_public", ["is up. Next:", "  python scripts/data_loader.py", "  pytest scripts/test_db.py"]),
+        ("ssm", ["  cd schema && python ../scripts/tunnel.py -- alembic upgrade head", "  python scripts/tunnel.py -- pytest"]),
+        ("private", ["is up. Next, on a machine inside its network, with this scripts/.env:", "  pytest scripts/test_db.py"]),
+    ],
+)  # fmt: skip
+def test_the_next_commands_take_the_way_in_that_the_stack_has(
+    access: str, says: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outputs = {**OUTPUTS, "identifier": "shop-test", "access": access}
+    start._say_next(outputs, env_file.read(tmp_path / ".env"), DEFAULT_VAR_FILE)
+    said = capsys.readouterr().err
+    assert [line for line in says if line not in said] == []
+    assert ("tunnel.py" in said) == (access == "ssm")
 
 
 # --- GitHub -----------------------------------------------------------------------------------------------------------

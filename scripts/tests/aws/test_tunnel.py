@@ -130,13 +130,18 @@ def test_without_a_command_it_prints_the_settings_and_stands_until_ctrl_c(laptop
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Tests that a shell runs in the background ignore it, and what they start would, too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
-        said = [process.stdout.readline().strip() for _ in range(3)]
-        assert said == [f"DB_HOST={laptop['DB_HOST']}", "DB_HOSTADDR=127.0.0.1", f"DB_PORT={port}"]
-        socket.create_connection(("127.0.0.1", port)).close()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 130
-        assert "Traceback" not in process.stderr.read()
+        try:
+            said = [process.stdout.readline().strip() for _ in range(3)]
+            assert said == [f"DB_HOST={laptop['DB_HOST']}", "DB_HOSTADDR=127.0.0.1", f"DB_PORT={port}"]
+            socket.create_connection(("127.0.0.1", port)).close()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 130
+            assert "Traceback" not in process.stderr.read()
+        finally:
+            process.terminate()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port))
 

@@ -3,157 +3,27 @@
 The scripts are the real ones in a clean clone, Terraform and the provider too; AWS is emulated, and the instance's endpoint
 is a real PostgreSQL whose master is no superuser (emulator_postgres.py). With --full, all of test_db.py runs, a password
 change fails half-way and is mended, the destroyer is interrupted behind each phase and not behind one, and the second
-start goes all the way. Tests run in the order of this file, each on what those before it have left.
+start goes all the way. Tests run in the order of this file, each on what those before it have left; while the stack is
+made and destroyed, conftest.py lets those of other files run.
 """
 
 from __future__ import annotations
 
-import http.server
-import json
 import stat
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
-from ecommerce_dms.embedded import EmbeddedServer
 
-from .clone import Clone, ProcessWatcher
-from .conftest import emulated_aws
-from .terraform_cli import Finished
-
-ACCOUNT = "123456789012"
-ADDRESS = "8.8.4.4"
-PASSWORD = "correct-horse-battery-staple-7"
-START = ("bash", "scripts/update_env_ci_and_start_tf.sh", "--var-file", "walk.tfvars")
-DESTROY = ("bash", "scripts/terraform_safe_destroyer.sh", "--var-file", "walk.tfvars")
-
-VAR_FILE = """
-project     = "walk"
-environment = "test"
-access      = "leased_public"
-network     = {{ availability_zones = ["a", "b"] }}
-database    = {{ name = "walk_shop", username = "walk_master", port = {port}, multi_az = false }}
-backup      = {{ retention_days = 1 }}
-maintenance = {{ apply_immediately = true }}
-protection  = {{ deletion_protection = true, final_snapshot = true, delete_automated_backups = true, secret_recovery_days = 0 }}
-encryption  = {{ deletion_window_days = 7 }}
-insights    = {{ monitoring_interval_seconds = 0 }}
-logs        = {{ retention_days = 30 }}
-"""
-
-MINE = f"""\
-# My own notes stay.
-DB_PASSWORD={PASSWORD}
-OTHER_TOOL_SETTING=kept
-"""
-
-pytestmark = pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="the watcher reads Linux's /proc")
-
-
-class Walk:
-    """The clone, the server behind the endpoint, and everything that was printed."""
-
-    def __init__(self, clone: Clone, server: EmbeddedServer, folder: Path) -> None:
-        self.clone = clone
-        self.server = server
-        self.fail_next_modify = folder / "fail_next_modify"
-        self.var_file = clone.terraform / "walk.tfvars"
-        self.var_file.write_text(VAR_FILE.format(port=server.connection_parameters()["port"]))
-        self.printed: list[str] = []
-
-    def type(self, *command: str, **options: str) -> Finished:
-        return self._keep(self.clone.type(*command, **options))
-
-    def answer(self, line: str, *command: str) -> Finished:
-        return self._keep(self.clone.answer(line, *command))
-
-    def _keep(self, finished: Finished) -> Finished:
-        self.printed.append(finished.output)
-        return finished
-
-    def settings(self) -> dict[str, str]:
-        lines = [line for line in self.clone.env_file.read_text().splitlines() if line and not line.startswith("#")]
-        return dict(line.split("=", 1) for line in lines)
-
-    def client(self, service: str):
-        return boto3.client(
-            service,
-            region_name="eu-west-1",
-            endpoint_url=self.clone.environment["AWS_ENDPOINT_URL"],
-            aws_access_key_id="testing",
-            aws_secret_access_key="testing",
-        )
-
-    def instances(self) -> list[str]:
-        return [each["DBInstanceIdentifier"] for each in self.client("rds").describe_db_instances()["DBInstances"]]
+from .clone import ProcessWatcher
+from .walk import ACCOUNT, ADDRESS, DESTROY, DONE_ALREADY, MINE, PASSWORD, START, Walk
 
 
 @pytest.fixture
 def only_when_full(full: bool) -> None:
     if not full:
         pytest.skip("takes minutes: with --full")
-
-
-@pytest.fixture(scope="module")
-def watcher() -> Iterator[ProcessWatcher]:
-    with ProcessWatcher() as watcher:
-        yield watcher
-
-
-@pytest.fixture(scope="module")
-def public_address() -> Iterator[str]:
-    """Two places on this machine that say which address it has on the internet."""
-
-    class Place(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(ADDRESS.encode())
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Place) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield " ".join(f"http://127.0.0.1:{server.server_port}/{name}" for name in ("first", "second"))
-        server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def walk(
-    watcher: ProcessWatcher,
-    initialised: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-    certificates: str,
-    public_address: str,
-) -> Iterator[Walk]:
-    folder = tmp_path_factory.mktemp("walk")
-    server = EmbeddedServer(folder / "server")
-    try:
-        server.start()
-        superuser = folder / "superuser.json"
-        superuser.touch(0o600)
-        superuser.write_text(json.dumps(server.superuser_parameters()))
-        with emulated_aws(EMULATOR_POSTGRES=str(superuser)) as endpoint:
-            clone = Clone(folder / "clone", endpoint, initialised)
-            clone.environment |= {
-                "RDS_CA_BUNDLE_URL": certificates,
-                "PUBLIC_ADDRESS_SOURCES": public_address,
-                "ECOMMERCE_DMS_HOME": str(folder / "embedded"),
-            }
-            clone.env_file.write_text(MINE)
-            yield Walk(clone, server, folder)
-    finally:
-        server.destroy()
-
-
-@pytest.fixture(scope="module")
-def started(walk: Walk) -> Walk:
-    """The stack is up. Whoever looks at how it came about looks at `printed`."""
-    done = walk.answer("yes", *START)
-    assert done.code == 0, done.output[-6000:]
-    return walk
 
 
 def test_the_watcher_sees_an_argument(watcher: ProcessWatcher) -> None:
@@ -186,11 +56,18 @@ def test_without_somebody_to_ask_nothing_is_made(walk: Walk, only_when_full: Non
     assert walk.instances() == []
 
 
+def test_nobody_plans_what_is_being_made(walk: Walk) -> None:
+    """The start goes on in the background from here."""
+    walk.wait_for(walk.starting(), lambda: walk.instance() is not None)
+    refused = walk.type(*START, "--plan-only")
+    assert refused.code == 1
+    assert "Somebody else is at work on this stack" in refused.output
+
+
 def test_the_start_script_makes_the_stack_and_writes_the_settings(started: Walk) -> None:
     assert started.instances() == ["walk-test"]
     text = started.clone.env_file.read_text()
     assert text.startswith(MINE.rstrip())
-    port = str(started.server.connection_parameters()["port"])
     settings = started.settings()
     rules = started.client("ec2").describe_security_group_rules(
         Filters=[{"Name": "group-id", "Values": [settings.pop("LEASE_SECURITY_GROUP_ID")]}]
@@ -199,11 +76,11 @@ def test_the_start_script_makes_the_stack_and_writes_the_settings(started: Walk)
     assert settings.pop("LEASE_SCHEDULE_GROUP") == "walk-test-lease"
     assert settings.pop("LEASE_SCHEDULE_ROLE_ARN").endswith(":role/walk-test-lease-timer")
     assert settings == {
-        "DB_PASSWORD": PASSWORD, "OTHER_TOOL_SETTING": "kept", "DB_HOST": "127.0.0.1", "DB_PORT": port,
+        "DB_PASSWORD": PASSWORD, "OTHER_TOOL_SETTING": "kept", "DB_HOST": "127.0.0.1", "DB_PORT": str(started.port),
         "DB_NAME": "walk_shop", "DB_USER": "walk_master", "DB_ENVIRONMENT": "test", "AWS_REGION": "eu-west-1",
     }  # fmt: skip
     assert stat.S_IMODE(started.clone.env_file.stat().st_mode) == 0o600
-    assert "takes the stored password" in started.printed[-1]
+    assert "takes the stored password" in started.starting().result().output
 
 
 def test_a_second_start_changes_nothing(started: Walk, only_when_full: None) -> None:
@@ -306,6 +183,8 @@ def test_what_is_not_meant_is_not_destroyed(started: Walk) -> None:
     shown = started.type(*DESTROY)
     assert shown.code == 3
     assert "the final snapshot that RDS takes" in shown.output
+    assert "the key that these are encrypted with" in shown.output
+    assert "aws_kms_key" not in shown.output
     assert f"--confirm walk-test/{ACCOUNT}" in shown.output
     assert started.answer("yes", *DESTROY).code == 4
     for wrong in (f"walk-production/{ACCOUNT}", "walk-test/210987654321"):
@@ -332,56 +211,49 @@ def test_what_is_not_meant_is_not_destroyed(started: Walk) -> None:
     assert started.instances() == ["walk-test"]
 
 
+def test_without_a_snapshot_the_key_goes_too(started: Walk, only_when_full: None) -> None:
+    lost = started.type(*DESTROY, "--without-snapshot", "--dry-run")
+    assert "NO snapshot: all data are lost" in lost.output
+    assert "the key that these" not in lost.output
+    assert "destroy   1 aws_kms_key" in lost.output
+
+
 def test_a_destroy_whose_first_apply_would_change_more_is_refused(started: Walk, only_when_full: None) -> None:
     changed = started.clone.terraform / "changed.tfvars"
     changed.write_text(started.var_file.read_text() + 'parameters = { log_temp_files = "1024" }\n')
     done = started.type(*DESTROY[:3], "changed.tfvars", "--confirm", f"walk-test/{ACCOUNT}")
     assert done.code == 5
     assert "would also change aws_db_parameter_group.instance (parameter)" in done.output
-    instance = started.client("rds").describe_db_instances()["DBInstances"][0]
-    assert instance["DeletionProtection"]
+    assert started.instance()["DeletionProtection"]
 
 
-# What the run after an interruption says of the phase that was done already.
-DONE_ALREADY = {
-    "protection off": "it is off already",
-    "snapshot": "was taken by an interrupted run",
-    "keep the key": "it was kept already",
-    "destroy": "There is nothing to destroy.",
-}
+def test_nobody_changes_what_is_being_destroyed(started: Walk, phases: tuple[str, ...]) -> None:
+    """The destroy goes on in the background from here."""
+    destroying = started.destroying(phases)
+    started.wait_for(destroying, lambda: not started.instance()["DeletionProtection"])
+    refused = started.type(*START, "--yes")
+    assert refused.code == 1
+    assert "Somebody else is at work on this stack" in refused.output
 
 
-def test_a_destroy_goes_on_after_an_interruption_behind_each_phase(started: Walk, full: bool) -> None:
-    done_before: list[str] = []
-    for phase in DONE_ALREADY if full else ["snapshot"]:
-        command = (
-            "-m",
-            "tests.aws.interrupted_destroy",
-            phase,
-            *DESTROY[2:],
-            "--snapshot",
-            "--confirm",
-            f"walk-test/{ACCOUNT}",
-        )
-        stopped = started.type("python", *command, folder="scripts", PYTHONPATH=str(started.clone.folder / "scripts"))
-        assert stopped.code == 130, stopped.output[-6000:]
-        for earlier in done_before:
-            assert DONE_ALREADY[earlier] in stopped.output
-        done_before.append(phase)
-    ended = started.answer(f"walk-test/{ACCOUNT}", *DESTROY, "--snapshot")
-    assert ended.code == 0, ended.output[-6000:]
-    assert DONE_ALREADY[done_before[-1]] in ended.output
-    assert started.instances() == []
+def test_a_destroy_goes_on_after_an_interruption_behind_each_phase(destroyed: Walk, phases: tuple[str, ...]) -> None:
+    *stopped, ended = destroyed.destroying(phases).result()
+    assert [each.code for each in stopped] == [130] * len(phases)
+    for number, run in enumerate(stopped):
+        for earlier in phases[:number]:
+            assert DONE_ALREADY[earlier] in run.output
+    assert DONE_ALREADY[phases[-1]] in ended.output
+    assert destroyed.instances() == []
 
 
-def test_nothing_is_left_but_what_was_kept_on_purpose(started: Walk) -> None:
-    looked = started.type(*DESTROY)
+def test_nothing_is_left_but_what_was_kept_on_purpose(destroyed: Walk) -> None:
+    looked = destroyed.type(*DESTROY)
     assert looked.code == 0, looked.output
     assert "There is nothing to destroy." in looked.output
     assert "left over" not in looked.output
     assert "could not look" not in looked.output
 
-    rds, kms = started.client("rds"), started.client("kms")
+    rds, kms = destroyed.client("rds"), destroyed.client("kms")
     snapshots = {each["DBSnapshotIdentifier"] for each in rds.describe_db_snapshots()["DBSnapshots"]}
     kinds = {name.rstrip("0123456789") for name in snapshots}
     assert (kinds, len(snapshots)) == ({"walk-test-before-destroy-", "walk-test-final-"}, 2)
@@ -389,31 +261,28 @@ def test_nothing_is_left_but_what_was_kept_on_purpose(started: Walk) -> None:
     assert [each["KeyState"] for each in keys if each["KeyManager"] == "CUSTOMER"] == ["Enabled"]
     for kept in (*snapshots, *(each["Arn"] for each in keys if each["KeyManager"] == "CUSTOMER")):
         assert f"{kept}, " in looked.output
-    assert set(started.settings()) == {"DB_PASSWORD", "OTHER_TOOL_SETTING"}
+    assert set(destroyed.settings()) == {"DB_PASSWORD", "OTHER_TOOL_SETTING"}
 
 
-def test_it_can_be_started_again(started: Walk, only_when_full: None) -> None:
-    done = started.type(*START, "--yes")
+def test_it_can_be_started_again(destroyed: Walk, only_when_full: None) -> None:
+    done = destroyed.type(*START, "--yes")
     assert done.code == 0, done.output[-6000:]
     assert "takes the stored password" in done.output
-    assert started.type("alembic", "upgrade", "head", folder="schema").code == 0
-    gone = started.type(*DESTROY, "--without-snapshot", "--confirm", f"walk-test/{ACCOUNT}")
+    assert destroyed.type("alembic", "upgrade", "head", folder="schema").code == 0
+    gone = destroyed.type(*DESTROY, "--without-snapshot", "--confirm", f"walk-test/{ACCOUNT}")
     assert gone.code == 0, gone.output[-6000:]
     assert "pending deletion until" in gone.output
 
 
-def test_no_password_was_seen_anywhere_during_all_of_it(started: Walk, watcher: ProcessWatcher) -> None:
+def test_no_password_was_seen_anywhere_during_all_of_it(destroyed: Walk, watcher: ProcessWatcher) -> None:
     for password in (PASSWORD, "another-password-of-mine"):
         assert not watcher.saw(password)
-        assert password not in "".join(started.printed)
+        assert password not in "".join(destroyed.printed)
         holders = {
-            str(path.relative_to(started.clone.folder))
-            for path in started.clone.folder.rglob("*")
+            str(path.relative_to(destroyed.clone.folder))
+            for path in destroyed.clone.folder.rglob("*")
             if path.is_file() and not path.is_symlink() and password.encode() in path.read_bytes()
         }
-        assert (
-            holders - {"scripts/.env", "scripts/tests/aws/test_walk.py", "scripts/tests/aws/test_terraform_apply.py"}
-            == set()
-        )
+        assert holders - {"scripts/.env", "scripts/tests/aws/walk.py", "scripts/tests/aws/test_walk.py"} == set()
     assert any("terraform" in str(arguments) for arguments in watcher.seen)
-    assert not Path(started.clone.environment["HISTFILE"]).exists()
+    assert not Path(destroyed.clone.environment["HISTFILE"]).exists()
