@@ -176,6 +176,16 @@ locals {
       classes  = local.any_class, targets = ["health"], period = local.health_period, points = 2, missing = "ignore"
       meaning  = "A health check has warned twice in a row."
     }
+    integrity-broken = {
+      severity = "page", metric = "Severity", statistic = "Maximum", compare = ">=", limit = { rds = 1, aurora = 1 }, of = "constant"
+      classes  = local.any_class, targets = ["integrity"], period = local.health_period, points = 1, missing = "ignore" # until the next night's run
+      meaning  = "api.verify_integrity() found rows that break the shop's rules. Rings until a run of it finds none."
+    }
+    integrity-silent = {
+      severity = "notify", metric = "Severity", statistic = "SampleCount", compare = "<", limit = { rds = 1, aurora = 1 }, of = "constant"
+      classes  = local.any_class, targets = ["integrity"], period = 43200, points = 4, missing = "breaching"
+      meaning  = "For two days no run of api.verify_integrity() has come to its end: nobody knows whether the rules still hold."
+    }
     health-silent = {
       severity = "notify", metric = "Severity", statistic = "SampleCount", compare = "<", limit = { rds = 1, aurora = 1 }, of = "constant"
       classes  = local.any_class, targets = ["health"], period = local.health_period, points = 2, missing = "breaching"
@@ -203,6 +213,9 @@ locals {
     } },
     { for minutes in var.health_check_minutes[*] : "health" => {
       name = var.name, kind = "health", kinds_of_class = local.any_class, measures = { constant = 1 }, dimensions = { DBInstanceIdentifier = var.name, Check = "all" }, channel = null
+    } },
+    { for minutes in var.health_check_minutes[*] : "integrity" => {
+      name = var.name, kind = "integrity", kinds_of_class = local.any_class, measures = { constant = 1 }, dimensions = { DBInstanceIdentifier = var.name, Check = "integrity" }, channel = null
     } },
   )
 

@@ -1,4 +1,4 @@
--- The whole schema at revision 0024, to be read; scripts/dump_schema.py writes it from the migrations.
+-- The whole schema at revision 0025, to be read; scripts/dump_schema.py writes it from the migrations.
 -- `cd schema && alembic upgrade head` makes the schema, scripts/bootstrap.py the roles named here.
 
 CREATE SCHEMA api;
@@ -664,17 +664,23 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM shop.refuse_missing('credential of customer', change_password.customer_id::text);
     END IF;
+    -- Who may set a password is let in: failures of whoever guessed the old one lock nobody out any more.
+    INSERT INTO shop.login_attempts (email_digest, customer_id, succeeded)
+    SELECT sha256(convert_to(c.email_normalized, 'UTF8')), c.customer_id, true
+    FROM shop.customers AS c
+    WHERE c.customer_id = change_password.customer_id;
     -- A link that was sent before does not set yet another one.
     DELETE FROM shop.account_tokens AS t
     WHERE t.customer_id = change_password.customer_id AND t.purpose = 'password_reset' AND t.used_at IS NULL;
-    UPDATE shop.login_sessions AS s SET revoked_at = now()
+    -- A session can have been opened, and this call have waited for it, by a transaction that began after this one.
+    UPDATE shop.login_sessions AS s SET revoked_at = greatest(now(), s.created_at)
     WHERE s.customer_id = change_password.customer_id AND s.revoked_at IS NULL;
     GET DIAGNOSTICS ended = ROW_COUNT;
     RETURN ended;
 END
 $$;
 
-COMMENT ON FUNCTION api.change_password(customer_id uuid, password_hash text) IS 'Sets a new password hash, ends all sessions of the customer and withdraws open links to reset it; returns how many sessions ended. Locks: customer, credential, sessions. Errors: SH001, SH002, SH003, SH005.';
+COMMENT ON FUNCTION api.change_password(customer_id uuid, password_hash text) IS 'Sets a new password hash, ends all sessions and the lock-out of the customer and withdraws open links to reset it; returns how many sessions ended. Locks: customer, credential, sessions. Errors: SH001, SH002, SH003, SH005.';
 
 CREATE FUNCTION api.claim_outbox(batch integer DEFAULT 100, lease interval DEFAULT '00:00:30'::interval) RETURNS TABLE(outbox_event_id uuid, created_at timestamp with time zone, aggregate_type text, aggregate_id text, sequence bigint, event_type text, payload jsonb, attempts integer, lease_token uuid)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -720,7 +726,7 @@ CREATE FUNCTION api.close_session(token_digest bytea) RETURNS void
 BEGIN
     PERFORM shop.require_read_committed();
     PERFORM shop.require_digest(close_session.token_digest);
-    UPDATE shop.login_sessions AS s SET revoked_at = now()
+    UPDATE shop.login_sessions AS s SET revoked_at = greatest(now(), s.created_at)
     WHERE s.token_digest = close_session.token_digest AND s.revoked_at IS NULL;
 END
 $$;
@@ -807,6 +813,7 @@ BEGIN
                 DETAIL = (SELECT jsonb_build_object('cart_id', c.cart_id) FROM shop.carts AS c
                           WHERE c.customer_id = create_cart.customer_id AND c.status = 'open');
         END IF;
+        may_proceed := shop.require_own(existing.customer_id);
         -- A guest's cart that was taken over at log-in is still the one the retry means.
         IF existing.currency <> create_cart.currency
            OR existing.customer_id IS DISTINCT FROM coalesce(create_cart.customer_id, existing.customer_id) THEN
@@ -833,20 +840,27 @@ CREATE FUNCTION api.credential_for_login(email text) RETURNS TABLE(customer_id u
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $_$
 #variable_conflict use_column
+DECLARE
+    address text;
+    known uuid;
 BEGIN
     PERFORM shop.require_email(credential_for_login.email);
+    address := shop.normalized_email(credential_for_login.email);
+    SELECT c.customer_id INTO known
+    FROM shop.customers AS c WHERE c.email_normalized = address AND c.status = 'active';
+    RAISE LOG 'credential read: customer %, login %, actor %',
+        coalesce(known::text, 'unknown'), session_user, coalesce(shop.actor(), 'not named');
     RETURN QUERY
-    SELECT c.customer_id,
+    SELECT known,
            coalesce(k.password_hash,
                '$scrypt$ln=17,r=8,p=1$ZGVjb3lkZWNveWRlY295ZA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'),
-           greatest(k.locked_until, shop.locked_until(sha256(convert_to(wanted.address, 'UTF8'))))
-    FROM (SELECT shop.normalized_email(credential_for_login.email) AS address) AS wanted
-    LEFT JOIN shop.customers AS c ON c.email_normalized = wanted.address AND c.status = 'active'
-    LEFT JOIN shop.customer_credentials AS k ON k.customer_id = c.customer_id;
+           greatest(k.locked_until, shop.locked_until(sha256(convert_to(address, 'UTF8'))))
+    FROM (SELECT known AS customer_id) AS wanted
+    LEFT JOIN shop.customer_credentials AS k ON k.customer_id = wanted.customer_id;
 END
 $_$;
 
-COMMENT ON FUNCTION api.credential_for_login(email text) IS 'What to verify a password against: the hash and how long the address is locked out. Unknown addresses get a hash that no password matches, and the same lock-out. Never log the result. Errors: SH001.';
+COMMENT ON FUNCTION api.credential_for_login(email text) IS 'What to verify a password against: the hash and how long the address is locked out. Unknown addresses get a hash that no password matches, and the same lock-out. Each call leaves a line in the server''s log, without the address. Never log the result. Errors: SH001.';
 
 CREATE FUNCTION api.deliver(shipment_id uuid) RETURNS timestamp with time zone
     LANGUAGE plpgsql SECURITY DEFINER
@@ -952,6 +966,7 @@ BEGIN
                 AND greatest(invoice.issued_at, note.issued_at) > now() - retention)
           AND (header.contact_email <> shop.erased_email(header.order_id)
                OR header.contact_phone IS NOT NULL OR header.tax_number IS NOT NULL
+               OR header.request_digest <> sha256('erased')
                OR EXISTS (
                    SELECT FROM shop.order_addresses AS place
                    WHERE place.order_id = header.order_id
@@ -971,7 +986,8 @@ BEGIN
         FOR NO KEY UPDATE OF header SKIP LOCKED
     ) AS locked;
 
-    UPDATE shop.orders SET contact_email = shop.erased_email(order_id), contact_phone = NULL, tax_number = NULL
+    UPDATE shop.orders
+    SET contact_email = shop.erased_email(order_id), contact_phone = NULL, tax_number = NULL, request_digest = sha256('erased')
     WHERE order_id = ANY (due);
     INSERT INTO shop.outbox_events (aggregate_type, aggregate_id, event_type, payload)
     SELECT 'order', key, 'order.erased', jsonb_build_object('order_id', key) FROM unnest(due) AS key;
@@ -1541,17 +1557,17 @@ BEGIN
     RETURN QUERY WITH gone AS (
         DELETE FROM shop.login_attempts WHERE login_attempt_id IN (
             SELECT login_attempt_id FROM shop.login_attempts WHERE attempted_at < now() - interval '90 days'
-            ORDER BY attempted_at LIMIT batch) RETURNING 1
+            ORDER BY attempted_at LIMIT batch FOR UPDATE SKIP LOCKED) RETURNING 1
     ) SELECT 'login_attempts', count(*) FROM gone;
     RETURN QUERY WITH gone AS (
         DELETE FROM shop.login_sessions WHERE login_session_id IN (
             SELECT login_session_id FROM shop.login_sessions WHERE expires_at < now() - interval '30 days'
-            ORDER BY expires_at LIMIT batch) RETURNING 1
+            ORDER BY expires_at LIMIT batch FOR UPDATE SKIP LOCKED) RETURNING 1
     ) SELECT 'login_sessions', count(*) FROM gone;
     RETURN QUERY WITH gone AS (
         DELETE FROM shop.account_tokens WHERE account_token_id IN (
             SELECT account_token_id FROM shop.account_tokens WHERE expires_at < now() - interval '30 days'
-            ORDER BY expires_at LIMIT batch) RETURNING 1
+            ORDER BY expires_at LIMIT batch FOR UPDATE SKIP LOCKED) RETURNING 1
     ) SELECT 'account_tokens', count(*) FROM gone;
     RETURN QUERY WITH gone AS (
         UPDATE shop.carts SET status = 'expired' WHERE cart_id IN (
@@ -1706,6 +1722,13 @@ BEGIN
     PERFORM shop.require_email(record_login_attempt.email);
     PERFORM shop.require(record_login_attempt.succeeded IS NOT NULL, 'succeeded', 'true or false');
     digest := sha256(convert_to(shop.normalized_email(record_login_attempt.email), 'UTF8'));
+    -- One after the other: of many that were verified at the same moment, those that come after the lock-out began do
+    -- not get in.
+    PERFORM pg_advisory_xact_lock(shop.login_gate(digest));
+    locked := shop.locked_until(digest);
+    IF record_login_attempt.succeeded AND locked > clock_timestamp() THEN
+        RETURN locked; -- The right password does not end a lock-out: whoever tries thousands at once would find it.
+    END IF;
     SELECT c.customer_id INTO known FROM shop.customers AS c
     WHERE c.email_normalized = shop.normalized_email(record_login_attempt.email) AND c.status = 'active';
     INSERT INTO shop.login_attempts (email_digest, customer_id, succeeded, ip_address)
@@ -1719,7 +1742,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION api.record_login_attempt(email text, succeeded boolean, ip_address inet) IS 'Records a log-in that succeeded or failed; returns until when the address is locked out, if it is. Locks: credential. Errors: SH001, SH002.';
+COMMENT ON FUNCTION api.record_login_attempt(email text, succeeded boolean, ip_address inet) IS 'Records a log-in that succeeded or failed; returns until when the address is locked out, if it is. Open a session only when it returns NULL: during a lock-out the right password is neither recorded nor let in, however many were tried at the same moment. Locks: the gate of the address, credential. Errors: SH001, SH002.';
 
 CREATE FUNCTION api.record_payment_event(provider text, provider_event_id text, payment_id uuid, kind text, amount_minor bigint, currency text, occurred_at timestamp with time zone, provider_reference text DEFAULT NULL::text, payload jsonb DEFAULT '{}'::jsonb, refund_id uuid DEFAULT NULL::uuid) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1745,7 +1768,8 @@ BEGIN
         'more than 0 where money moves');
     PERFORM shop.require(EXISTS (SELECT FROM shop.currencies WHERE code = record_payment_event.currency), 'currency',
         'an ISO 4217 code');
-    PERFORM shop.require(occurred_at IS NOT NULL, 'occurred_at', 'the provider''s moment');
+    PERFORM shop.require(occurred_at > timestamptz '1970-01-01 00:00:00+00' AND occurred_at < now() + interval '1 day',
+        'occurred_at', 'the provider''s moment, no more than a day ahead of this server''s');
     PERFORM shop.require(coalesce(btrim(provider_reference) <> '' AND char_length(provider_reference) <= 200, true),
         'provider_reference', 'NULL, or 1 to 200 characters');
     PERFORM shop.require(jsonb_typeof(payload) = 'object' AND pg_column_size(payload) <= 65536, 'payload',
@@ -1865,9 +1889,13 @@ BEGIN
     SELECT * INTO event FROM shop.outbox_events AS e
     WHERE e.outbox_event_id = release_outbox.outbox_event_id AND e.parked_at IS NOT NULL FOR NO KEY UPDATE;
     IF NOT FOUND THEN
-        -- A retry or a mistake; without the event's time no index helps, and there is no hurry.
+        -- A retry or a mistake. The primary key begins with the time, and so does the event's own key (UUIDv7): it was made
+        -- in the transaction that began at created_at.
         SELECT * INTO event FROM shop.outbox_events AS e
-        WHERE e.outbox_event_id = release_outbox.outbox_event_id FOR NO KEY UPDATE;
+        WHERE e.outbox_event_id = release_outbox.outbox_event_id
+          AND e.created_at BETWEEN uuid_extract_timestamp(release_outbox.outbox_event_id) - interval '1 day'
+                               AND uuid_extract_timestamp(release_outbox.outbox_event_id) + interval '1 hour'
+        FOR NO KEY UPDATE;
     END IF;
     IF event.outbox_event_id IS NULL THEN
         PERFORM shop.refuse_missing('outbox event', release_outbox.outbox_event_id::text);
@@ -2118,7 +2146,11 @@ BEGIN
     PERFORM shop.require(coalesce(max_price_minor >= coalesce(min_price_minor, 0), true), 'max_price_minor',
         'NULL, or no less than min_price_minor');
     PERFORM shop.require(page BETWEEN 1 AND 100, 'page', '1 to 100 products');
-    words := websearch_to_tsquery('english', nullif(btrim(query), ''));
+    BEGIN
+        words := websearch_to_tsquery('english', nullif(btrim(query), ''));
+    EXCEPTION WHEN internal_error THEN
+        words := plainto_tsquery('english', query); -- Dozens of minus signs are more than its stack holds.
+    END;
 
     -- Newest first by key, which is also the cursor: the next page begins after the last key of this one.
     RETURN QUERY
@@ -2361,7 +2393,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION api.ship(shipment_id uuid, order_id uuid, warehouse_id bigint, carrier text, tracking_number text, line_numbers smallint[], quantities integer[]) IS 'Ships units of a confirmed order from one warehouse: those named, or all that lie ready there. Returns the units; the order completes with its last one. Safe to repeat with the same key. Locks: order, stock. Errors: SH001 to SH005, SH306, SH307.';
+COMMENT ON FUNCTION api.ship(shipment_id uuid, order_id uuid, warehouse_id bigint, carrier text, tracking_number text, line_numbers smallint[], quantities integer[]) IS 'Ships units of a confirmed order from one warehouse: those named, or all that lie ready there. Returns the units; the order completes with its last one. Safe to repeat with the same key. Nothing leaves once the authorization behind the order was taken back (SH111). Locks: order, stock. Errors: SH001 to SH005, SH111, SH306, SH307.';
 
 CREATE FUNCTION api.shop_health() RETURNS TABLE(measure text, amount bigint, oldest timestamp with time zone)
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -2487,8 +2519,14 @@ BEGIN
     END IF;
     IF header.status NOT IN ('pending', 'confirmed') THEN
         PERFORM shop.refuse_order_status(header, 'paid');
+    ELSIF header.status = 'pending' AND header.expires_at <= now() AND header.authorized_minor = 0 THEN
+        -- The next run of expire_unpaid_orders takes its stock; nobody is charged for what is about to go.
+        PERFORM shop.refuse_order_status(header, 'paid: its time is over');
     END IF;
-    owed := header.total_minor - header.cancelled_minor - header.intended_minor;
+    -- What a payment captured before it was closed is paid, though nothing more is intended by it.
+    owed := header.total_minor - header.cancelled_minor - header.intended_minor - (
+        SELECT coalesce(sum(p.captured_minor), 0)::bigint FROM shop.payments AS p
+        WHERE p.order_id = header.order_id AND p.closed_at IS NOT NULL);
     IF owed <= 0 OR start_payment.amount_minor > owed THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH501',
@@ -2730,8 +2768,16 @@ BEGIN
     CROSS JOIN LATERAL (VALUES
         ('over_capture', totals.over_captured),
         ('over_refund', totals.over_refunded),
-        -- Several payments, each within its amount, can still be more than the order costs.
-        ('over_payment', greatest(o.captured_minor - o.total_minor, 0)),
+        -- Several payments, each within its amount, can still be more than the order costs; and so can one, when a part was
+        -- cancelled before its money came and nobody asked to give it back.
+        ('over_payment', greatest(
+            o.captured_minor - o.total_minor,
+            CASE WHEN o.status IN ('pending', 'confirmed', 'completed')
+            THEN o.captured_minor - (o.total_minor - o.cancelled_minor) - (
+                SELECT sum(greatest(p.refunded_minor, p.refund_requested_minor))::bigint FROM shop.payments AS p
+                WHERE p.order_id = o.order_id)
+            ELSE 0 END,
+            0)),
         -- The order was confirmed by money that is no longer promised.
         ('authorization_lost', CASE
             WHEN o.status IN ('confirmed', 'completed') AND totals.closed_at IS NOT NULL
@@ -3699,7 +3745,7 @@ BEGIN
         UPDATE shop.addresses
         SET recipient = 'erased', company = NULL, line1 = 'erased', line2 = NULL, city = 'erased', region = NULL,
             postal_code = NULL, phone = NULL, is_default_shipping = false, is_default_billing = false,
-            archived_at = coalesce(archived_at, now())
+            archived_at = coalesce(archived_at, greatest(now(), created_at))
         WHERE customer_id = who
           AND ((recipient, line1, city) <> ('erased', 'erased', 'erased')
                OR (company, line2, region, postal_code, phone) IS DISTINCT FROM (NULL, NULL, NULL, NULL, NULL)
@@ -4769,7 +4815,7 @@ COMMENT ON FUNCTION shop.keep_production() IS 'Trigger: a production database wi
 CREATE FUNCTION shop.kept_of_payload(message jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
-    RETURN (SELECT COALESCE(jsonb_object_agg(jsonb_each.key, jsonb_each.value), '{}'::jsonb) AS "coalesce" FROM jsonb_each(kept_of_payload.message) jsonb_each(key, value) WHERE ((jsonb_each.key = ANY (ARRAY['object'::text, 'network'::text, 'wallet'::text, 'funding'::text, 'outcome'::text, 'reason'::text, 'decline_code'::text, 'risk_level'::text, 'livemode'::text, 'api_version'::text, 'attempt'::text, 'fee_minor'::text, 'settles_on'::text])) AND CASE jsonb_typeof(jsonb_each.value) WHEN 'object'::text THEN false WHEN 'array'::text THEN false WHEN 'string'::text THEN ((jsonb_each.value #>> '{}'::text[]) ~ '^[A-Za-z0-9_.:-]{1,64}$'::text) ELSE true END));
+    RETURN (SELECT COALESCE(jsonb_object_agg(jsonb_each.key, jsonb_each.value), '{}'::jsonb) AS "coalesce" FROM jsonb_each(kept_of_payload.message) jsonb_each(key, value) WHERE ((jsonb_each.key = ANY (ARRAY['object'::text, 'network'::text, 'wallet'::text, 'funding'::text, 'outcome'::text, 'reason'::text, 'decline_code'::text, 'risk_level'::text, 'livemode'::text, 'api_version'::text, 'attempt'::text, 'fee_minor'::text, 'settles_on'::text])) AND CASE jsonb_typeof(jsonb_each.value) WHEN 'object'::text THEN false WHEN 'array'::text THEN false WHEN 'string'::text THEN ((jsonb_each.value #>> '{}'::text[]) ~ '^[A-Za-z0-9_.:-]{1,64}$'::text) WHEN 'number'::text THEN (char_length((jsonb_each.value #>> '{}'::text[])) <= 30) ELSE true END));
 
 COMMENT ON FUNCTION shop.kept_of_payload(message jsonb) IS 'What of a provider''s message is kept: codes, numbers and flags under listed keys; nothing that names a person.';
 
@@ -4866,6 +4912,13 @@ CREATE FUNCTION shop.locked_until(digest bytea) RETURNS timestamp with time zone
 $$;
 
 COMMENT ON FUNCTION shop.locked_until(digest bytea) IS 'Until when log-ins with an address are locked out; NULL: they are not.';
+
+CREATE FUNCTION shop.login_gate(digest bytea) RETURNS bigint
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    RETURN hashint8extended(((('x'::text || encode(SUBSTRING(digest FROM 1 FOR 8), 'hex'::text)))::bit(64))::bigint, (20260102)::bigint);
+
+COMMENT ON FUNCTION shop.login_gate(digest bytea) IS 'Key of the advisory lock under which log-ins with an address are counted.';
 
 CREATE FUNCTION shop.move_category_subtree() RETURNS trigger
     LANGUAGE plpgsql
@@ -5117,6 +5170,11 @@ BEGIN
     is_sound := shop.require_none(CASE
         WHEN NOT FOUND THEN ARRAY['country', 'an ISO 3166-1 alpha-2 code']
         WHEN priced.shipping_method_id IS NULL THEN ARRAY['shipping_method', 'the code of an active method']
+        -- Left out, it would cost nothing.
+        WHEN coalesce(btrim(price_cart.region), '') = '' AND EXISTS (
+            SELECT FROM shop.tax_rates AS r
+            WHERE r.country = price_cart.country AND r.region > '' AND r.valid_from <= now())
+            THEN ARRAY['region', format('the region within %s: taxes differ by it', price_cart.country)]
     END);
     -- Who is exempt pays the price without the tax that it contains, so the order's prices contain none.
     priced.prices_include_tax := price_contains_tax AND NOT priced.is_tax_exempt;
@@ -5258,6 +5316,14 @@ BEGIN
     priced.taxes := coalesce(priced.taxes, '{}');
     priced.total_minor := priced.subtotal_minor - priced.discount_minor + priced.shipping_minor
         + CASE WHEN priced.prices_include_tax THEN 0 ELSE priced.tax_minor END;
+    -- With taxes and delivery: no payment and no event may be for more.
+    IF priced.total_minor > 1000000000000 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH308',
+            MESSAGE = format('cart %s costs %s, and an order at most 1000000000000', cart.cart_id, priced.total_minor),
+            HINT = 'Order in several carts.',
+            DETAIL = jsonb_build_object('total_minor', priced.total_minor);
+    END IF;
     RETURN priced;
 END
 $$;
@@ -5473,6 +5539,34 @@ $$;
 
 COMMENT ON PROCEDURE shop.refuse_truncate_of(VARIADIC table_names text[]) IS 'For migrations: makes TRUNCATE of the tables an error.';
 
+CREATE FUNCTION shop.refuse_unless_trusted() RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+DECLARE
+    -- Within the owner's functions current_user is the owner. Who called is whoever logged in, or became by SET ROLE.
+    caller name := coalesce(nullif(current_setting('role'), 'none'), session_user);
+BEGIN
+    IF nullif(current_setting('shop.customer_id', true), '') IS NULL THEN
+        IF NOT pg_has_role(caller, 'shop_storefront', 'USAGE') THEN
+            IF pg_has_role(caller, 'shop_app', 'USAGE') OR pg_has_role(caller, 'shop_backoffice', 'USAGE')
+               OR pg_has_role(caller, 'shop_owner', 'USAGE') THEN
+                RETURN true;
+            END IF;
+        -- A superuser is a member of everything. Last, because it reads a table.
+        ELSIF (SELECT rolsuper FROM pg_roles WHERE rolname = caller) THEN
+            RETURN true;
+        END IF;
+    END IF;
+    RAISE EXCEPTION USING
+        ERRCODE = 'SH003',
+        MESSAGE = 'it belongs to another customer',
+        HINT = 'Set shop.customer_id to the customer who is logged in, for this transaction.';
+END
+$$;
+
+COMMENT ON FUNCTION shop.refuse_unless_trusted() IS 'Refuses (SH003) whoever acts for one customer, or is not known to act for anybody.';
+
 CREATE FUNCTION shop.release_allocated_stock() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
@@ -5664,28 +5758,8 @@ $$;
 COMMENT ON FUNCTION shop.require_open(cart shop.carts) IS 'Refuses a cart that was closed or has run out (SH201).';
 
 CREATE FUNCTION shop.require_own(owner_id uuid) RETURNS boolean
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
-    AS $$
-DECLARE
-    acting_for text := nullif(current_setting('shop.customer_id', true), '');
-BEGIN
-    IF acting_for IS NULL THEN
-        -- Two questions, so that the second one, which reads a table, is asked of storefronts only.
-        IF owner_id IS NULL OR NOT pg_has_role(session_user, 'shop_storefront', 'USAGE') THEN
-            RETURN true;
-        ELSIF (SELECT rolsuper FROM pg_roles WHERE rolname = session_user) THEN
-            RETURN true;
-        END IF;
-    ELSIF owner_id IS NULL OR acting_for = owner_id::text THEN
-        RETURN true;
-    END IF;
-    RAISE EXCEPTION USING
-        ERRCODE = 'SH003',
-        MESSAGE = 'it belongs to another customer',
-        HINT = 'Set shop.customer_id to the customer who is logged in, for this transaction.';
-END
-$$;
+    LANGUAGE sql STABLE
+    RETURN CASE WHEN ((owner_id IS NULL) OR (lower(current_setting('shop.customer_id'::text, true)) = (owner_id)::text)) THEN true ELSE shop.refuse_unless_trusted() END;
 
 COMMENT ON FUNCTION shop.require_own(owner_id uuid) IS 'Refuses a row of another customer (SH003). NULL: a guest''s, known by its key.';
 
@@ -6023,7 +6097,8 @@ CREATE FUNCTION shop.tax_rates_at(country text, region text, at timestamp with t
     FROM (
         SELECT DISTINCT ON (r.tax_class, r.jurisdiction) r.tax_class, r.jurisdiction, r.rate
         FROM shop.tax_rates AS r
-        WHERE r.country = tax_rates_at.country AND r.region IN ('', coalesce(tax_rates_at.region, ''))
+        WHERE r.country = tax_rates_at.country
+          AND r.region IN ('', coalesce(btrim(tax_rates_at.region), ''), upper(coalesce(btrim(tax_rates_at.region), '')))
           AND r.valid_from <= tax_rates_at.at
         ORDER BY r.tax_class, r.jurisdiction, r.region DESC, r.valid_from DESC
     ) AS levied
@@ -6103,35 +6178,72 @@ $$;
 
 COMMENT ON FUNCTION shop.write_order_history() IS 'Trigger: every status of an order goes down in its history.';
 
-CREATE TABLE shop.account_tokens (
-    account_token_id uuid DEFAULT uuidv7() NOT NULL,
-    customer_id uuid NOT NULL,
-    purpose shop.account_token_purpose NOT NULL,
-    token_digest bytea NOT NULL,
+CREATE TABLE shop.customers (
+    customer_id uuid DEFAULT uuidv7() NOT NULL,
+    email text NOT NULL,
+    email_normalized text GENERATED ALWAYS AS (lower((NORMALIZE(email, NFC) COLLATE pg_unicode_fast))) STORED NOT NULL,
+    full_name text NOT NULL,
+    phone text,
+    tax_number text,
+    is_tax_exempt boolean DEFAULT false NOT NULL,
+    status shop.customer_status DEFAULT 'active'::shop.customer_status NOT NULL,
+    email_verified_at timestamp with time zone,
+    marketing_consent_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    expires_at timestamp with time zone NOT NULL,
-    used_at timestamp with time zone,
-    CONSTRAINT ck_account_tokens_account_token_id_is_uuidv7 CHECK ((uuid_extract_version(account_token_id) = 7)),
-    CONSTRAINT ck_account_tokens_expires_after_created CHECK ((expires_at > created_at)),
-    CONSTRAINT ck_account_tokens_token_digest_is_sha256 CHECK ((octet_length(token_digest) = 32)),
-    CONSTRAINT ck_account_tokens_used_while_valid CHECK (((used_at >= created_at) AND (used_at <= expires_at)))
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    erased_at timestamp with time zone,
+    CONSTRAINT ck_customers_customer_id_is_uuidv7 CHECK ((uuid_extract_version(customer_id) = 7)),
+    CONSTRAINT ck_customers_email_format CHECK ((email ~ '^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:].]+$'::text)),
+    CONSTRAINT ck_customers_email_length CHECK ((((char_length(email) >= 1) AND (char_length(email) <= 254)) AND (btrim(email) <> ''::text))),
+    CONSTRAINT ck_customers_erased_at_matches_status CHECK (((status = 'erased'::shop.customer_status) = (erased_at IS NOT NULL))),
+    CONSTRAINT ck_customers_full_name_length CHECK ((((char_length(full_name) >= 1) AND (char_length(full_name) <= 200)) AND (btrim(full_name) <> ''::text))),
+    CONSTRAINT ck_customers_phone_length CHECK ((((char_length(phone) >= 1) AND (char_length(phone) <= 40)) AND (btrim(phone) <> ''::text))),
+    CONSTRAINT ck_customers_tax_number_length CHECK ((((char_length(tax_number) >= 1) AND (char_length(tax_number) <= 40)) AND (btrim(tax_number) <> ''::text))),
+    CONSTRAINT ck_customers_updated_after_created CHECK ((updated_at >= created_at))
 );
 
-COMMENT ON TABLE shop.account_tokens IS 'One-time tokens; only their SHA-256 is stored, and one per customer and purpose is open.';
+COMMENT ON TABLE shop.customers IS 'Customers with an account. Guests are known by their orders only.';
 
-COMMENT ON COLUMN shop.account_tokens.account_token_id IS 'Key of the row; not the token.';
+COMMENT ON COLUMN shop.customers.customer_id IS 'Key of the customer, a UUIDv7 the client may make.';
 
-COMMENT ON COLUMN shop.account_tokens.customer_id IS 'Whom it was sent to.';
+COMMENT ON COLUMN shop.customers.email IS 'E-mail address as the customer wrote it.';
 
-COMMENT ON COLUMN shop.account_tokens.purpose IS 'email_verification or password_reset.';
+COMMENT ON COLUMN shop.customers.email_normalized IS 'The address in NFC and lower case: what UNIQUE and log-in compare. Generated.';
 
-COMMENT ON COLUMN shop.account_tokens.token_digest IS 'SHA-256 of the token.';
+COMMENT ON COLUMN shop.customers.full_name IS 'Name, in one piece: the world''s names do not split into two.';
 
-COMMENT ON COLUMN shop.account_tokens.created_at IS 'When it was issued.';
+COMMENT ON COLUMN shop.customers.phone IS 'Telephone number, if given.';
 
-COMMENT ON COLUMN shop.account_tokens.expires_at IS 'Until when it can be used.';
+COMMENT ON COLUMN shop.customers.tax_number IS 'VAT or other tax number of a business.';
 
-COMMENT ON COLUMN shop.account_tokens.used_at IS 'When it was used; NULL while open.';
+COMMENT ON COLUMN shop.customers.is_tax_exempt IS 'No tax is charged. Snapshotted on each order.';
+
+COMMENT ON COLUMN shop.customers.status IS 'active, closed or erased.';
+
+COMMENT ON COLUMN shop.customers.email_verified_at IS 'When the address was proven to be theirs.';
+
+COMMENT ON COLUMN shop.customers.marketing_consent_at IS 'When they agreed to marketing; NULL: they did not.';
+
+COMMENT ON COLUMN shop.customers.created_at IS 'When the account was made.';
+
+COMMENT ON COLUMN shop.customers.updated_at IS 'When the row last changed. Kept by trigger.';
+
+COMMENT ON COLUMN shop.customers.erased_at IS 'When the personal data were erased on request.';
+
+CREATE VIEW api.my_account WITH (security_invoker='true') AS
+ SELECT customer_id,
+    email,
+    full_name,
+    phone,
+    tax_number,
+    is_tax_exempt,
+    (status)::text AS status,
+    email_verified_at,
+    marketing_consent_at,
+    created_at
+   FROM shop.customers;
+
+COMMENT ON VIEW api.my_account IS 'The customer of shop.customer_id.';
 
 CREATE TABLE shop.addresses (
     address_id uuid DEFAULT uuidv7() NOT NULL,
@@ -6194,6 +6306,621 @@ COMMENT ON COLUMN shop.addresses.created_at IS 'When it was added.';
 
 COMMENT ON COLUMN shop.addresses.archived_at IS 'When it was removed from the book.';
 
+CREATE VIEW api.my_addresses WITH (security_invoker='true') AS
+ SELECT address_id,
+    recipient,
+    company,
+    line1,
+    line2,
+    city,
+    region,
+    postal_code,
+    country,
+    phone,
+    is_default_shipping,
+    is_default_billing,
+    created_at
+   FROM shop.addresses
+  WHERE (archived_at IS NULL);
+
+COMMENT ON VIEW api.my_addresses IS 'The address book of the customer of shop.customer_id, without what was removed.';
+
+CREATE TABLE shop.cart_items (
+    cart_id uuid NOT NULL,
+    variant_id bigint NOT NULL,
+    quantity smallint NOT NULL,
+    added_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT ck_cart_items_quantity_range CHECK (((quantity >= 1) AND (quantity <= 999)))
+);
+
+COMMENT ON TABLE shop.cart_items IS 'Lines of carts, frozen once the cart is no longer open.';
+
+COMMENT ON COLUMN shop.cart_items.cart_id IS 'The cart.';
+
+COMMENT ON COLUMN shop.cart_items.variant_id IS 'The variant.';
+
+COMMENT ON COLUMN shop.cart_items.quantity IS 'Units, 1 to 999.';
+
+COMMENT ON COLUMN shop.cart_items.added_at IS 'When the variant was put in.';
+
+CREATE VIEW api.my_cart WITH (security_invoker='true') AS
+ SELECT c.cart_id,
+    c.currency,
+    c.version,
+    c.expires_at,
+    i.variant_id,
+    i.quantity,
+    i.added_at
+   FROM (shop.carts c
+     LEFT JOIN shop.cart_items i ON ((i.cart_id = c.cart_id)))
+  WHERE ((c.status = 'open'::shop.cart_status) AND (c.expires_at > now()));
+
+COMMENT ON VIEW api.my_cart IS 'The open cart of the customer of shop.customer_id, a row for each line.';
+
+CREATE TABLE shop.invoices (
+    invoice_id bigint NOT NULL,
+    series text NOT NULL,
+    number bigint NOT NULL,
+    order_id uuid NOT NULL,
+    currency text NOT NULL,
+    buyer_name text NOT NULL,
+    buyer_address text NOT NULL,
+    buyer_tax_number text,
+    total_minor bigint NOT NULL,
+    tax_minor bigint NOT NULL,
+    credited_minor bigint DEFAULT 0 NOT NULL,
+    issued_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT ck_invoices_buyer_address_length CHECK ((((char_length(buyer_address) >= 1) AND (char_length(buyer_address) <= 1000)) AND (btrim(buyer_address) <> ''::text))),
+    CONSTRAINT ck_invoices_buyer_name_length CHECK ((((char_length(buyer_name) >= 1) AND (char_length(buyer_name) <= 200)) AND (btrim(buyer_name) <> ''::text))),
+    CONSTRAINT ck_invoices_buyer_tax_number_length CHECK ((((char_length(buyer_tax_number) >= 1) AND (char_length(buyer_tax_number) <= 40)) AND (btrim(buyer_tax_number) <> ''::text))),
+    CONSTRAINT ck_invoices_credited_within_total CHECK (((credited_minor >= 0) AND (credited_minor <= total_minor))),
+    CONSTRAINT ck_invoices_number_positive CHECK ((number > 0)),
+    CONSTRAINT ck_invoices_series_is_for_invoices CHECK (starts_with(series, 'INV-'::text)),
+    CONSTRAINT ck_invoices_tax_within_total CHECK (((tax_minor >= 0) AND (tax_minor <= total_minor))),
+    CONSTRAINT ck_invoices_total_minor_not_negative CHECK ((total_minor >= 0))
+)
+WITH (fillfactor='90');
+
+COMMENT ON TABLE shop.invoices IS 'Invoices, numbered without gaps per series, one per order. Corrected by credit notes only.';
+
+COMMENT ON COLUMN shop.invoices.invoice_id IS 'Key of the invoice.';
+
+COMMENT ON COLUMN shop.invoices.series IS 'The series its number belongs to.';
+
+COMMENT ON COLUMN shop.invoices.number IS 'Number in the series. Given by trigger.';
+
+COMMENT ON COLUMN shop.invoices.order_id IS 'The order.';
+
+COMMENT ON COLUMN shop.invoices.currency IS 'Currency of the order, tied to it by the foreign key.';
+
+COMMENT ON COLUMN shop.invoices.buyer_name IS 'Who is billed; kept as long as tax law asks.';
+
+COMMENT ON COLUMN shop.invoices.buyer_address IS 'Billing address in one text; kept as long as tax law asks.';
+
+COMMENT ON COLUMN shop.invoices.buyer_tax_number IS 'Tax number of a business; kept likewise.';
+
+COMMENT ON COLUMN shop.invoices.total_minor IS 'Amount of the invoice with tax, in the minor unit.';
+
+COMMENT ON COLUMN shop.invoices.tax_minor IS 'Tax within it, in the minor unit.';
+
+COMMENT ON COLUMN shop.invoices.credited_minor IS 'Sum of its credit notes. Kept by trigger.';
+
+COMMENT ON COLUMN shop.invoices.issued_at IS 'Date of the invoice.';
+
+CREATE VIEW api.my_invoices WITH (security_invoker='true') AS
+ SELECT i.series,
+    i.number,
+    o.order_id,
+    i.currency,
+    i.total_minor,
+    i.tax_minor,
+    i.credited_minor,
+    i.issued_at
+   FROM (shop.orders o
+     JOIN shop.invoices i ON ((i.order_id = o.order_id)));
+
+COMMENT ON VIEW api.my_invoices IS 'The invoices of the customer of shop.customer_id.';
+
+CREATE TABLE shop.order_items (
+    order_id uuid NOT NULL,
+    line_number smallint NOT NULL,
+    variant_id bigint NOT NULL,
+    currency text NOT NULL,
+    sku text NOT NULL,
+    product_name text NOT NULL,
+    variant_name text NOT NULL,
+    tax_class text NOT NULL,
+    prices_include_tax boolean NOT NULL,
+    quantity smallint NOT NULL,
+    unit_price_minor bigint NOT NULL,
+    subtotal_minor bigint NOT NULL,
+    discount_minor bigint DEFAULT 0 NOT NULL,
+    tax_minor bigint DEFAULT 0 NOT NULL,
+    tax_count smallint DEFAULT 0 NOT NULL,
+    total_minor bigint NOT NULL,
+    allocated_quantity smallint DEFAULT 0 NOT NULL,
+    shipped_quantity smallint DEFAULT 0 NOT NULL,
+    cancelled_quantity smallint DEFAULT 0 NOT NULL,
+    returned_quantity smallint DEFAULT 0 NOT NULL,
+    CONSTRAINT ck_order_items_allocated_quantity_not_negative CHECK ((allocated_quantity >= 0)),
+    CONSTRAINT ck_order_items_allocated_within_open CHECK (((allocated_quantity + cancelled_quantity) <= quantity)),
+    CONSTRAINT ck_order_items_cancelled_quantity_not_negative CHECK ((cancelled_quantity >= 0)),
+    CONSTRAINT ck_order_items_discount_within_subtotal CHECK (((discount_minor >= 0) AND (discount_minor <= subtotal_minor))),
+    CONSTRAINT ck_order_items_included_tax_within_price CHECK (((NOT prices_include_tax) OR (tax_minor <= (subtotal_minor - discount_minor)))),
+    CONSTRAINT ck_order_items_line_number_range CHECK (((line_number >= 1) AND (line_number <= 200))),
+    CONSTRAINT ck_order_items_product_name_length CHECK ((((char_length(product_name) >= 1) AND (char_length(product_name) <= 200)) AND (btrim(product_name) <> ''::text))),
+    CONSTRAINT ck_order_items_quantity_range CHECK (((quantity >= 1) AND (quantity <= 999))),
+    CONSTRAINT ck_order_items_returned_within_shipped CHECK (((returned_quantity >= 0) AND (returned_quantity <= shipped_quantity))),
+    CONSTRAINT ck_order_items_shipped_within_allocated CHECK (((shipped_quantity >= 0) AND (shipped_quantity <= allocated_quantity))),
+    CONSTRAINT ck_order_items_sku_length CHECK ((((char_length(sku) >= 1) AND (char_length(sku) <= 64)) AND (btrim(sku) <> ''::text))),
+    CONSTRAINT ck_order_items_subtotal_is_price_times_quantity CHECK ((subtotal_minor = (unit_price_minor * quantity))),
+    CONSTRAINT ck_order_items_tax_count_not_negative CHECK ((tax_count >= 0)),
+    CONSTRAINT ck_order_items_tax_minor_not_negative CHECK ((tax_minor >= 0)),
+    CONSTRAINT ck_order_items_total_adds_up CHECK ((total_minor = ((subtotal_minor - discount_minor) +
+CASE
+    WHEN prices_include_tax THEN (0)::bigint
+    ELSE tax_minor
+END))),
+    CONSTRAINT ck_order_items_unit_price_minor_limit CHECK ((unit_price_minor <= '1000000000000'::bigint)),
+    CONSTRAINT ck_order_items_unit_price_minor_not_negative CHECK ((unit_price_minor >= 0)),
+    CONSTRAINT ck_order_items_variant_name_length CHECK ((((char_length(variant_name) >= 1) AND (char_length(variant_name) <= 200)) AND (btrim(variant_name) <> ''::text)))
+)
+WITH (fillfactor='80');
+
+COMMENT ON TABLE shop.order_items IS 'Lines of orders: copies that no later edit changes. All lines of an order arrive in one statement.';
+
+COMMENT ON COLUMN shop.order_items.order_id IS 'The order.';
+
+COMMENT ON COLUMN shop.order_items.line_number IS 'Number of the line, from 1.';
+
+COMMENT ON COLUMN shop.order_items.variant_id IS 'The variant sold.';
+
+COMMENT ON COLUMN shop.order_items.currency IS 'Currency of the order, tied to it by the foreign key.';
+
+COMMENT ON COLUMN shop.order_items.sku IS 'Copied from the variant.';
+
+COMMENT ON COLUMN shop.order_items.product_name IS 'Copied from the product.';
+
+COMMENT ON COLUMN shop.order_items.variant_name IS 'Copied from the variant.';
+
+COMMENT ON COLUMN shop.order_items.tax_class IS 'Copied from the product.';
+
+COMMENT ON COLUMN shop.order_items.prices_include_tax IS 'Copied from the order.';
+
+COMMENT ON COLUMN shop.order_items.quantity IS 'Units ordered, 1 to 999.';
+
+COMMENT ON COLUMN shop.order_items.unit_price_minor IS 'Price of one unit when the order was placed, in the minor unit.';
+
+COMMENT ON COLUMN shop.order_items.subtotal_minor IS 'Price times quantity, in the minor unit.';
+
+COMMENT ON COLUMN shop.order_items.discount_minor IS 'The line''s share of the discount (largest remainder).';
+
+COMMENT ON COLUMN shop.order_items.tax_minor IS 'Sum of the line''s taxes, in the minor unit.';
+
+COMMENT ON COLUMN shop.order_items.tax_count IS 'Number of its tax rows.';
+
+COMMENT ON COLUMN shop.order_items.total_minor IS 'What the line costs in all, in the minor unit.';
+
+COMMENT ON COLUMN shop.order_items.allocated_quantity IS 'Units with stock behind them, shipped ones included. Kept by trigger.';
+
+COMMENT ON COLUMN shop.order_items.shipped_quantity IS 'Units shipped. Kept by trigger.';
+
+COMMENT ON COLUMN shop.order_items.cancelled_quantity IS 'Units cancelled. Kept by trigger.';
+
+COMMENT ON COLUMN shop.order_items.returned_quantity IS 'Units received back. Kept by trigger.';
+
+CREATE VIEW api.my_order_items WITH (security_invoker='true') AS
+ SELECT o.order_id,
+    o.placed_at,
+    i.line_number,
+    i.variant_id,
+    i.sku,
+    i.product_name,
+    i.variant_name,
+    i.quantity,
+    i.currency,
+    i.unit_price_minor,
+    i.discount_minor,
+    i.tax_minor,
+    i.total_minor,
+    i.shipped_quantity,
+    i.cancelled_quantity,
+    i.returned_quantity
+   FROM (shop.orders o
+     JOIN shop.order_items i ON ((i.order_id = o.order_id)));
+
+COMMENT ON VIEW api.my_order_items IS 'The lines of the orders of the customer of shop.customer_id.';
+
+CREATE VIEW api.my_orders WITH (security_invoker='true') AS
+ SELECT order_id,
+    order_number,
+    placed_at,
+    (status)::text AS status,
+    (payment_status)::text AS payment_status,
+    (fulfilment_status)::text AS fulfilment_status,
+    currency,
+    line_count,
+    unit_count,
+    subtotal_minor,
+    discount_minor,
+    shipping_minor,
+    tax_minor,
+    total_minor,
+    cancelled_minor,
+    refunded_minor,
+    expires_at
+   FROM shop.orders;
+
+COMMENT ON VIEW api.my_orders IS 'The orders of the customer of shop.customer_id.';
+
+CREATE TABLE shop.returns (
+    return_id uuid DEFAULT uuidv7() NOT NULL,
+    order_id uuid NOT NULL,
+    status shop.return_status DEFAULT 'requested'::shop.return_status NOT NULL,
+    reason text NOT NULL,
+    refundable_minor bigint DEFAULT 0 NOT NULL,
+    refund_requested_minor bigint DEFAULT 0 NOT NULL,
+    item_count smallint DEFAULT 0 NOT NULL,
+    received_count smallint DEFAULT 0 NOT NULL,
+    requested_at timestamp with time zone DEFAULT now() NOT NULL,
+    received_at timestamp with time zone,
+    CONSTRAINT ck_returns_cancelled_is_unreceived CHECK (((status <> 'cancelled'::shop.return_status) OR (received_count = 0))),
+    CONSTRAINT ck_returns_reason_length CHECK ((((char_length(reason) >= 1) AND (char_length(reason) <= 500)) AND (btrim(reason) <> ''::text))),
+    CONSTRAINT ck_returns_received_after_requested CHECK ((received_at >= requested_at)),
+    CONSTRAINT ck_returns_received_at_matches_status CHECK (((status = 'received'::shop.return_status) = (received_at IS NOT NULL))),
+    CONSTRAINT ck_returns_received_is_complete CHECK (((status <> 'received'::shop.return_status) OR (received_count = item_count))),
+    CONSTRAINT ck_returns_received_within_items CHECK (((received_count >= 0) AND (received_count <= item_count))),
+    CONSTRAINT ck_returns_refundable_minor_not_negative CHECK ((refundable_minor >= 0)),
+    CONSTRAINT ck_returns_refunds_within_refundable CHECK (((refund_requested_minor >= 0) AND (refund_requested_minor <= refundable_minor))),
+    CONSTRAINT ck_returns_return_id_is_uuidv7 CHECK ((uuid_extract_version(return_id) = 7))
+)
+WITH (fillfactor='80');
+
+COMMENT ON TABLE shop.returns IS 'Returns. What may be refunded for one is the value of the units received.';
+
+COMMENT ON COLUMN shop.returns.return_id IS 'Key of the return, a UUIDv7 the client makes.';
+
+COMMENT ON COLUMN shop.returns.order_id IS 'The order.';
+
+COMMENT ON COLUMN shop.returns.status IS 'requested, received or cancelled.';
+
+COMMENT ON COLUMN shop.returns.reason IS 'What the customer said; erased with the order''s addresses.';
+
+COMMENT ON COLUMN shop.returns.refundable_minor IS 'Value of the units received, in the order''s minor unit. Kept by trigger.';
+
+COMMENT ON COLUMN shop.returns.refund_requested_minor IS 'Refunds for it that are pending or succeeded. Kept by trigger.';
+
+COMMENT ON COLUMN shop.returns.item_count IS 'Items announced. Kept by trigger.';
+
+COMMENT ON COLUMN shop.returns.received_count IS 'Items received. Kept by trigger.';
+
+COMMENT ON COLUMN shop.returns.requested_at IS 'When it was announced.';
+
+COMMENT ON COLUMN shop.returns.received_at IS 'When the goods were inspected; NULL before.';
+
+CREATE VIEW api.my_returns WITH (security_invoker='true') AS
+ SELECT r.return_id,
+    o.order_id,
+    (r.status)::text AS status,
+    r.reason,
+    r.refundable_minor,
+    r.requested_at,
+    r.received_at
+   FROM (shop.orders o
+     JOIN shop.returns r ON ((r.order_id = o.order_id)));
+
+COMMENT ON VIEW api.my_returns IS 'What the customer of shop.customer_id sent back, or announced.';
+
+CREATE TABLE shop.shipments (
+    shipment_id uuid DEFAULT uuidv7() NOT NULL,
+    order_id uuid NOT NULL,
+    warehouse_id bigint NOT NULL,
+    carrier text NOT NULL,
+    tracking_number text,
+    line_count integer NOT NULL,
+    shipped_at timestamp with time zone DEFAULT now() NOT NULL,
+    delivered_at timestamp with time zone,
+    CONSTRAINT ck_shipments_carrier_length CHECK ((((char_length(carrier) >= 1) AND (char_length(carrier) <= 100)) AND (btrim(carrier) <> ''::text))),
+    CONSTRAINT ck_shipments_delivered_after_shipped CHECK ((delivered_at >= shipped_at)),
+    CONSTRAINT ck_shipments_line_count_range CHECK (((line_count >= 1) AND (line_count <= 51200))),
+    CONSTRAINT ck_shipments_shipment_id_is_uuidv7 CHECK ((uuid_extract_version(shipment_id) = 7)),
+    CONSTRAINT ck_shipments_tracking_number_length CHECK ((((char_length(tracking_number) >= 1) AND (char_length(tracking_number) <= 100)) AND (btrim(tracking_number) <> ''::text)))
+);
+
+COMMENT ON TABLE shop.shipments IS 'Shipments. The client-made key makes a repeated posting one shipment.';
+
+COMMENT ON COLUMN shop.shipments.shipment_id IS 'Key of the shipment, a UUIDv7 the client makes.';
+
+COMMENT ON COLUMN shop.shipments.order_id IS 'The order.';
+
+COMMENT ON COLUMN shop.shipments.warehouse_id IS 'Where it left from.';
+
+COMMENT ON COLUMN shop.shipments.carrier IS 'Who carries it.';
+
+COMMENT ON COLUMN shop.shipments.tracking_number IS 'The carrier''s number, if any; no personal data belongs here.';
+
+COMMENT ON COLUMN shop.shipments.line_count IS 'Number of its items, one for each line and slot.';
+
+COMMENT ON COLUMN shop.shipments.shipped_at IS 'When it left.';
+
+COMMENT ON COLUMN shop.shipments.delivered_at IS 'When it arrived; NULL while under way.';
+
+CREATE VIEW api.my_shipments WITH (security_invoker='true') AS
+ SELECT s.shipment_id,
+    o.order_id,
+    s.carrier,
+    s.tracking_number,
+    s.shipped_at,
+    s.delivered_at
+   FROM (shop.orders o
+     JOIN shop.shipments s ON ((s.order_id = o.order_id)));
+
+COMMENT ON VIEW api.my_shipments IS 'What was shipped to the customer of shop.customer_id.';
+
+CREATE VIEW api.report_customers AS
+ SELECT customer_id,
+    (status)::text AS status,
+    is_tax_exempt,
+    (email_verified_at IS NOT NULL) AS is_verified,
+    (marketing_consent_at IS NOT NULL) AS has_consented,
+    created_at
+   FROM shop.customers;
+
+COMMENT ON VIEW api.report_customers IS 'Customers by key, without who they are.';
+
+CREATE TABLE shop.journal_lines (
+    journal_id bigint NOT NULL,
+    line_number smallint NOT NULL,
+    account text NOT NULL,
+    currency text NOT NULL,
+    amount_minor bigint NOT NULL,
+    CONSTRAINT ck_journal_lines_amount_minor_not_zero CHECK ((amount_minor <> 0)),
+    CONSTRAINT ck_journal_lines_line_number_range CHECK (((line_number >= 1) AND (line_number <= 50)))
+);
+
+COMMENT ON TABLE shop.journal_lines IS 'Lines of the journal: debit positive, credit negative. Append-only; every entry sums to zero.';
+
+COMMENT ON COLUMN shop.journal_lines.journal_id IS 'The entry.';
+
+COMMENT ON COLUMN shop.journal_lines.line_number IS 'Number of the line, from 1.';
+
+COMMENT ON COLUMN shop.journal_lines.account IS 'The account.';
+
+COMMENT ON COLUMN shop.journal_lines.currency IS 'Currency of the entry, tied to it by the foreign key.';
+
+COMMENT ON COLUMN shop.journal_lines.amount_minor IS 'Debit positive, credit negative, in the minor unit.';
+
+CREATE TABLE shop.journals (
+    journal_id bigint NOT NULL,
+    kind shop.journal_kind NOT NULL,
+    order_id uuid,
+    payment_event_id bigint,
+    currency text NOT NULL,
+    line_count smallint NOT NULL,
+    description text NOT NULL,
+    posted_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT ck_journals_description_length CHECK ((((char_length(description) >= 1) AND (char_length(description) <= 500)) AND (btrim(description) <> ''::text))),
+    CONSTRAINT ck_journals_line_count_range CHECK (((line_count >= 2) AND (line_count <= 50)))
+);
+
+COMMENT ON TABLE shop.journals IS 'Journal entries (double entry), one per money event. Append-only; lines arrive in one statement.';
+
+COMMENT ON COLUMN shop.journals.journal_id IS 'Key of the entry, ascending.';
+
+COMMENT ON COLUMN shop.journals.kind IS 'What was recorded.';
+
+COMMENT ON COLUMN shop.journals.order_id IS 'The order it is about; NULL where none is known.';
+
+COMMENT ON COLUMN shop.journals.payment_event_id IS 'The event that caused it, if one did.';
+
+COMMENT ON COLUMN shop.journals.currency IS 'Currency of all its lines.';
+
+COMMENT ON COLUMN shop.journals.line_count IS 'Number of its lines.';
+
+COMMENT ON COLUMN shop.journals.description IS 'What happened, in words.';
+
+COMMENT ON COLUMN shop.journals.posted_at IS 'When it was recorded.';
+
+CREATE VIEW api.report_ledger AS
+ SELECT j.journal_id,
+    (j.kind)::text AS kind,
+    j.order_id,
+    j.posted_at,
+    l.line_number,
+    l.account,
+    l.currency,
+    l.amount_minor
+   FROM (shop.journals j
+     JOIN shop.journal_lines l ON ((l.journal_id = j.journal_id)));
+
+COMMENT ON VIEW api.report_ledger IS 'The books: a row for each line of each journal, debit positive, credit negative.';
+
+CREATE VIEW api.report_order_items AS
+ SELECT order_id,
+    line_number,
+    variant_id,
+    sku,
+    product_name,
+    variant_name,
+    tax_class,
+    currency,
+    quantity,
+    unit_price_minor,
+    subtotal_minor,
+    discount_minor,
+    tax_minor,
+    total_minor,
+    shipped_quantity,
+    cancelled_quantity,
+    returned_quantity
+   FROM shop.order_items;
+
+COMMENT ON VIEW api.report_order_items IS 'Lines of orders.';
+
+CREATE VIEW api.report_orders AS
+ SELECT order_id,
+    order_number,
+    customer_id,
+    placed_at,
+    currency,
+    country,
+    prices_include_tax,
+    is_tax_exempt,
+    shipping_method_name,
+    line_count,
+    unit_count,
+    subtotal_minor,
+    discount_minor,
+    shipping_minor,
+    tax_minor,
+    total_minor,
+    captured_minor,
+    refunded_minor,
+    cancelled_minor,
+    (status)::text AS status,
+    (payment_status)::text AS payment_status,
+    (fulfilment_status)::text AS fulfilment_status
+   FROM shop.orders;
+
+COMMENT ON VIEW api.report_orders IS 'Orders, without who placed them.';
+
+CREATE TABLE shop.payments (
+    payment_id uuid DEFAULT uuidv7() NOT NULL,
+    order_id uuid NOT NULL,
+    currency text NOT NULL,
+    provider text NOT NULL,
+    provider_reference text,
+    method text NOT NULL,
+    amount_minor bigint NOT NULL,
+    authorized_minor bigint DEFAULT 0 NOT NULL,
+    captured_minor bigint DEFAULT 0 NOT NULL,
+    refunded_minor bigint DEFAULT 0 NOT NULL,
+    refund_requested_minor bigint DEFAULT 0 NOT NULL,
+    closed_at timestamp with time zone,
+    state shop.payment_state GENERATED ALWAYS AS (
+CASE
+    WHEN (captured_minor > 0) THEN 'captured'::shop.payment_state
+    WHEN (closed_at IS NOT NULL) THEN 'closed'::shop.payment_state
+    WHEN (authorized_minor > 0) THEN 'authorized'::shop.payment_state
+    ELSE 'pending'::shop.payment_state
+END) STORED NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT ck_payments_amount_minor_limit CHECK ((amount_minor <= '1000000000000'::bigint)),
+    CONSTRAINT ck_payments_amount_minor_positive CHECK ((amount_minor > 0)),
+    CONSTRAINT ck_payments_authorized_within_amount CHECK (((authorized_minor >= 0) AND (authorized_minor <= amount_minor))),
+    CONSTRAINT ck_payments_captured_within_authorized CHECK (((captured_minor >= 0) AND (captured_minor <= authorized_minor))),
+    CONSTRAINT ck_payments_closed_after_created CHECK ((closed_at >= created_at)),
+    CONSTRAINT ck_payments_method_length CHECK ((((char_length(method) >= 1) AND (char_length(method) <= 50)) AND (btrim(method) <> ''::text))),
+    CONSTRAINT ck_payments_payment_id_is_uuidv7 CHECK ((uuid_extract_version(payment_id) = 7)),
+    CONSTRAINT ck_payments_provider_format CHECK ((provider ~ '^[a-z][a-z0-9_]{1,29}$'::text)),
+    CONSTRAINT ck_payments_provider_reference_length CHECK ((((char_length(provider_reference) >= 1) AND (char_length(provider_reference) <= 200)) AND (btrim(provider_reference) <> ''::text))),
+    CONSTRAINT ck_payments_refund_requests_within_captured CHECK (((refund_requested_minor >= 0) AND (refund_requested_minor <= captured_minor))),
+    CONSTRAINT ck_payments_refunded_within_captured CHECK (((refunded_minor >= 0) AND (refunded_minor <= captured_minor)))
+)
+WITH (fillfactor='70');
+
+COMMENT ON TABLE shop.payments IS 'Payment attempts. The row is written before the provider is called; its key is the idempotency key.';
+
+COMMENT ON COLUMN shop.payments.payment_id IS 'Key of the attempt, a UUIDv7 the client makes and sends to the provider.';
+
+COMMENT ON COLUMN shop.payments.order_id IS 'The order it pays for.';
+
+COMMENT ON COLUMN shop.payments.currency IS 'Currency of the order, tied to it by the foreign key.';
+
+COMMENT ON COLUMN shop.payments.provider IS 'Payment service provider, such as stripe.';
+
+COMMENT ON COLUMN shop.payments.provider_reference IS 'The provider''s own id, once known; unique with the provider.';
+
+COMMENT ON COLUMN shop.payments.method IS 'How: card, sepa_debit, paypal, … Never a card number.';
+
+COMMENT ON COLUMN shop.payments.amount_minor IS 'What the attempt is for, in the minor unit.';
+
+COMMENT ON COLUMN shop.payments.authorized_minor IS 'The greater of authorized and captured; once closed, what was captured. Kept by trigger.';
+
+COMMENT ON COLUMN shop.payments.captured_minor IS 'Captured by its events. Kept by trigger.';
+
+COMMENT ON COLUMN shop.payments.refunded_minor IS 'Refunded by its events. Kept by trigger.';
+
+COMMENT ON COLUMN shop.payments.refund_requested_minor IS 'Refunds pending or succeeded. Kept by trigger.';
+
+COMMENT ON COLUMN shop.payments.closed_at IS 'When it was voided or failed: it no longer counts as a way to pay the order. Kept by trigger.';
+
+COMMENT ON COLUMN shop.payments.state IS 'pending, authorized, captured or closed. Generated.';
+
+COMMENT ON COLUMN shop.payments.created_at IS 'When the attempt was started.';
+
+CREATE VIEW api.report_payments AS
+ SELECT payment_id,
+    order_id,
+    provider,
+    method,
+    currency,
+    amount_minor,
+    authorized_minor,
+    captured_minor,
+    refunded_minor,
+    (state)::text AS state,
+    created_at,
+    closed_at
+   FROM shop.payments;
+
+COMMENT ON VIEW api.report_payments IS 'Payments, without the provider''s own keys.';
+
+CREATE VIEW api.report_returns AS
+ SELECT return_id,
+    order_id,
+    (status)::text AS status,
+    refundable_minor,
+    item_count,
+    requested_at,
+    received_at
+   FROM shop.returns;
+
+COMMENT ON VIEW api.report_returns IS 'Returns, without the words of customers.';
+
+CREATE VIEW api.report_stock AS
+SELECT
+    NULL::bigint AS variant_id,
+    NULL::text AS sku,
+    NULL::text AS product_name,
+    NULL::text AS brand,
+    NULL::text AS product_status,
+    NULL::text AS warehouse,
+    NULL::bigint AS on_hand,
+    NULL::bigint AS reserved;
+
+COMMENT ON VIEW api.report_stock IS 'Stock of each variant in each warehouse, over all slots.';
+
+CREATE TABLE shop.account_tokens (
+    account_token_id uuid DEFAULT uuidv7() NOT NULL,
+    customer_id uuid NOT NULL,
+    purpose shop.account_token_purpose NOT NULL,
+    token_digest bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    CONSTRAINT ck_account_tokens_account_token_id_is_uuidv7 CHECK ((uuid_extract_version(account_token_id) = 7)),
+    CONSTRAINT ck_account_tokens_expires_after_created CHECK ((expires_at > created_at)),
+    CONSTRAINT ck_account_tokens_token_digest_is_sha256 CHECK ((octet_length(token_digest) = 32)),
+    CONSTRAINT ck_account_tokens_used_while_valid CHECK (((used_at >= created_at) AND (used_at <= expires_at)))
+);
+
+COMMENT ON TABLE shop.account_tokens IS 'One-time tokens; only their SHA-256 is stored, and one per customer and purpose is open.';
+
+COMMENT ON COLUMN shop.account_tokens.account_token_id IS 'Key of the row; not the token.';
+
+COMMENT ON COLUMN shop.account_tokens.customer_id IS 'Whom it was sent to.';
+
+COMMENT ON COLUMN shop.account_tokens.purpose IS 'email_verification or password_reset.';
+
+COMMENT ON COLUMN shop.account_tokens.token_digest IS 'SHA-256 of the token.';
+
+COMMENT ON COLUMN shop.account_tokens.created_at IS 'When it was issued.';
+
+COMMENT ON COLUMN shop.account_tokens.expires_at IS 'Until when it can be used.';
+
+COMMENT ON COLUMN shop.account_tokens.used_at IS 'When it was used; NULL while open.';
+
 CREATE TABLE shop.audit_log (
     occurred_at timestamp with time zone DEFAULT now() NOT NULL,
     audit_log_id bigint NOT NULL,
@@ -6232,24 +6959,6 @@ ALTER TABLE shop.audit_log ALTER COLUMN audit_log_id ADD GENERATED ALWAYS AS IDE
     NO MAXVALUE
     CACHE 1
 );
-
-CREATE TABLE shop.cart_items (
-    cart_id uuid NOT NULL,
-    variant_id bigint NOT NULL,
-    quantity smallint NOT NULL,
-    added_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT ck_cart_items_quantity_range CHECK (((quantity >= 1) AND (quantity <= 999)))
-);
-
-COMMENT ON TABLE shop.cart_items IS 'Lines of carts, frozen once the cart is no longer open.';
-
-COMMENT ON COLUMN shop.cart_items.cart_id IS 'The cart.';
-
-COMMENT ON COLUMN shop.cart_items.variant_id IS 'The variant.';
-
-COMMENT ON COLUMN shop.cart_items.quantity IS 'Units, 1 to 999.';
-
-COMMENT ON COLUMN shop.cart_items.added_at IS 'When the variant was put in.';
 
 CREATE TABLE shop.categories (
     category_id bigint NOT NULL,
@@ -6526,58 +7235,6 @@ COMMENT ON COLUMN shop.customer_credentials.locked_until IS 'No log-in is answer
 
 COMMENT ON COLUMN shop.customer_credentials.changed_at IS 'When the password was last set.';
 
-CREATE TABLE shop.customers (
-    customer_id uuid DEFAULT uuidv7() NOT NULL,
-    email text NOT NULL,
-    email_normalized text GENERATED ALWAYS AS (lower((NORMALIZE(email, NFC) COLLATE pg_unicode_fast))) STORED NOT NULL,
-    full_name text NOT NULL,
-    phone text,
-    tax_number text,
-    is_tax_exempt boolean DEFAULT false NOT NULL,
-    status shop.customer_status DEFAULT 'active'::shop.customer_status NOT NULL,
-    email_verified_at timestamp with time zone,
-    marketing_consent_at timestamp with time zone,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    erased_at timestamp with time zone,
-    CONSTRAINT ck_customers_customer_id_is_uuidv7 CHECK ((uuid_extract_version(customer_id) = 7)),
-    CONSTRAINT ck_customers_email_format CHECK ((email ~ '^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:].]+$'::text)),
-    CONSTRAINT ck_customers_email_length CHECK ((((char_length(email) >= 1) AND (char_length(email) <= 254)) AND (btrim(email) <> ''::text))),
-    CONSTRAINT ck_customers_erased_at_matches_status CHECK (((status = 'erased'::shop.customer_status) = (erased_at IS NOT NULL))),
-    CONSTRAINT ck_customers_full_name_length CHECK ((((char_length(full_name) >= 1) AND (char_length(full_name) <= 200)) AND (btrim(full_name) <> ''::text))),
-    CONSTRAINT ck_customers_phone_length CHECK ((((char_length(phone) >= 1) AND (char_length(phone) <= 40)) AND (btrim(phone) <> ''::text))),
-    CONSTRAINT ck_customers_tax_number_length CHECK ((((char_length(tax_number) >= 1) AND (char_length(tax_number) <= 40)) AND (btrim(tax_number) <> ''::text))),
-    CONSTRAINT ck_customers_updated_after_created CHECK ((updated_at >= created_at))
-);
-
-COMMENT ON TABLE shop.customers IS 'Customers with an account. Guests are known by their orders only.';
-
-COMMENT ON COLUMN shop.customers.customer_id IS 'Key of the customer, a UUIDv7 the client may make.';
-
-COMMENT ON COLUMN shop.customers.email IS 'E-mail address as the customer wrote it.';
-
-COMMENT ON COLUMN shop.customers.email_normalized IS 'The address in NFC and lower case: what UNIQUE and log-in compare. Generated.';
-
-COMMENT ON COLUMN shop.customers.full_name IS 'Name, in one piece: the world''s names do not split into two.';
-
-COMMENT ON COLUMN shop.customers.phone IS 'Telephone number, if given.';
-
-COMMENT ON COLUMN shop.customers.tax_number IS 'VAT or other tax number of a business.';
-
-COMMENT ON COLUMN shop.customers.is_tax_exempt IS 'No tax is charged. Snapshotted on each order.';
-
-COMMENT ON COLUMN shop.customers.status IS 'active, closed or erased.';
-
-COMMENT ON COLUMN shop.customers.email_verified_at IS 'When the address was proven to be theirs.';
-
-COMMENT ON COLUMN shop.customers.marketing_consent_at IS 'When they agreed to marketing; NULL: they did not.';
-
-COMMENT ON COLUMN shop.customers.created_at IS 'When the account was made.';
-
-COMMENT ON COLUMN shop.customers.updated_at IS 'When the row last changed. Kept by trigger.';
-
-COMMENT ON COLUMN shop.customers.erased_at IS 'When the personal data were erased on request.';
-
 CREATE TABLE shop.deployment (
     is_only_row boolean DEFAULT true NOT NULL,
     environment text NOT NULL,
@@ -6612,56 +7269,6 @@ COMMENT ON COLUMN shop.document_series.series IS 'Such as INV-2026 or CN-2026.';
 
 COMMENT ON COLUMN shop.document_series.last_number IS 'The number given last. Kept by trigger.';
 
-CREATE TABLE shop.invoices (
-    invoice_id bigint NOT NULL,
-    series text NOT NULL,
-    number bigint NOT NULL,
-    order_id uuid NOT NULL,
-    currency text NOT NULL,
-    buyer_name text NOT NULL,
-    buyer_address text NOT NULL,
-    buyer_tax_number text,
-    total_minor bigint NOT NULL,
-    tax_minor bigint NOT NULL,
-    credited_minor bigint DEFAULT 0 NOT NULL,
-    issued_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT ck_invoices_buyer_address_length CHECK ((((char_length(buyer_address) >= 1) AND (char_length(buyer_address) <= 1000)) AND (btrim(buyer_address) <> ''::text))),
-    CONSTRAINT ck_invoices_buyer_name_length CHECK ((((char_length(buyer_name) >= 1) AND (char_length(buyer_name) <= 200)) AND (btrim(buyer_name) <> ''::text))),
-    CONSTRAINT ck_invoices_buyer_tax_number_length CHECK ((((char_length(buyer_tax_number) >= 1) AND (char_length(buyer_tax_number) <= 40)) AND (btrim(buyer_tax_number) <> ''::text))),
-    CONSTRAINT ck_invoices_credited_within_total CHECK (((credited_minor >= 0) AND (credited_minor <= total_minor))),
-    CONSTRAINT ck_invoices_number_positive CHECK ((number > 0)),
-    CONSTRAINT ck_invoices_series_is_for_invoices CHECK (starts_with(series, 'INV-'::text)),
-    CONSTRAINT ck_invoices_tax_within_total CHECK (((tax_minor >= 0) AND (tax_minor <= total_minor))),
-    CONSTRAINT ck_invoices_total_minor_not_negative CHECK ((total_minor >= 0))
-)
-WITH (fillfactor='90');
-
-COMMENT ON TABLE shop.invoices IS 'Invoices, numbered without gaps per series, one per order. Corrected by credit notes only.';
-
-COMMENT ON COLUMN shop.invoices.invoice_id IS 'Key of the invoice.';
-
-COMMENT ON COLUMN shop.invoices.series IS 'The series its number belongs to.';
-
-COMMENT ON COLUMN shop.invoices.number IS 'Number in the series. Given by trigger.';
-
-COMMENT ON COLUMN shop.invoices.order_id IS 'The order.';
-
-COMMENT ON COLUMN shop.invoices.currency IS 'Currency of the order, tied to it by the foreign key.';
-
-COMMENT ON COLUMN shop.invoices.buyer_name IS 'Who is billed; kept as long as tax law asks.';
-
-COMMENT ON COLUMN shop.invoices.buyer_address IS 'Billing address in one text; kept as long as tax law asks.';
-
-COMMENT ON COLUMN shop.invoices.buyer_tax_number IS 'Tax number of a business; kept likewise.';
-
-COMMENT ON COLUMN shop.invoices.total_minor IS 'Amount of the invoice with tax, in the minor unit.';
-
-COMMENT ON COLUMN shop.invoices.tax_minor IS 'Tax within it, in the minor unit.';
-
-COMMENT ON COLUMN shop.invoices.credited_minor IS 'Sum of its credit notes. Kept by trigger.';
-
-COMMENT ON COLUMN shop.invoices.issued_at IS 'Date of the invoice.';
-
 ALTER TABLE shop.invoices ALTER COLUMN invoice_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME shop.invoices_invoice_id_seq
     START WITH 1
@@ -6670,59 +7277,6 @@ ALTER TABLE shop.invoices ALTER COLUMN invoice_id ADD GENERATED ALWAYS AS IDENTI
     NO MAXVALUE
     CACHE 1
 );
-
-CREATE TABLE shop.journal_lines (
-    journal_id bigint NOT NULL,
-    line_number smallint NOT NULL,
-    account text NOT NULL,
-    currency text NOT NULL,
-    amount_minor bigint NOT NULL,
-    CONSTRAINT ck_journal_lines_amount_minor_not_zero CHECK ((amount_minor <> 0)),
-    CONSTRAINT ck_journal_lines_line_number_range CHECK (((line_number >= 1) AND (line_number <= 50)))
-);
-
-COMMENT ON TABLE shop.journal_lines IS 'Lines of the journal: debit positive, credit negative. Append-only; every entry sums to zero.';
-
-COMMENT ON COLUMN shop.journal_lines.journal_id IS 'The entry.';
-
-COMMENT ON COLUMN shop.journal_lines.line_number IS 'Number of the line, from 1.';
-
-COMMENT ON COLUMN shop.journal_lines.account IS 'The account.';
-
-COMMENT ON COLUMN shop.journal_lines.currency IS 'Currency of the entry, tied to it by the foreign key.';
-
-COMMENT ON COLUMN shop.journal_lines.amount_minor IS 'Debit positive, credit negative, in the minor unit.';
-
-CREATE TABLE shop.journals (
-    journal_id bigint NOT NULL,
-    kind shop.journal_kind NOT NULL,
-    order_id uuid,
-    payment_event_id bigint,
-    currency text NOT NULL,
-    line_count smallint NOT NULL,
-    description text NOT NULL,
-    posted_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT ck_journals_description_length CHECK ((((char_length(description) >= 1) AND (char_length(description) <= 500)) AND (btrim(description) <> ''::text))),
-    CONSTRAINT ck_journals_line_count_range CHECK (((line_count >= 2) AND (line_count <= 50)))
-);
-
-COMMENT ON TABLE shop.journals IS 'Journal entries (double entry), one per money event. Append-only; lines arrive in one statement.';
-
-COMMENT ON COLUMN shop.journals.journal_id IS 'Key of the entry, ascending.';
-
-COMMENT ON COLUMN shop.journals.kind IS 'What was recorded.';
-
-COMMENT ON COLUMN shop.journals.order_id IS 'The order it is about; NULL where none is known.';
-
-COMMENT ON COLUMN shop.journals.payment_event_id IS 'The event that caused it, if one did.';
-
-COMMENT ON COLUMN shop.journals.currency IS 'Currency of all its lines.';
-
-COMMENT ON COLUMN shop.journals.line_count IS 'Number of its lines.';
-
-COMMENT ON COLUMN shop.journals.description IS 'What happened, in words.';
-
-COMMENT ON COLUMN shop.journals.posted_at IS 'When it was recorded.';
 
 ALTER TABLE shop.journals ALTER COLUMN journal_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME shop.journals_journal_id_seq
@@ -6950,94 +7504,6 @@ COMMENT ON COLUMN shop.order_item_taxes.rate IS 'Fraction applied. Copied from t
 COMMENT ON COLUMN shop.order_item_taxes.base_minor IS 'Amount taxed, without tax, in the minor unit.';
 
 COMMENT ON COLUMN shop.order_item_taxes.tax_minor IS 'The tax, in the minor unit.';
-
-CREATE TABLE shop.order_items (
-    order_id uuid NOT NULL,
-    line_number smallint NOT NULL,
-    variant_id bigint NOT NULL,
-    currency text NOT NULL,
-    sku text NOT NULL,
-    product_name text NOT NULL,
-    variant_name text NOT NULL,
-    tax_class text NOT NULL,
-    prices_include_tax boolean NOT NULL,
-    quantity smallint NOT NULL,
-    unit_price_minor bigint NOT NULL,
-    subtotal_minor bigint NOT NULL,
-    discount_minor bigint DEFAULT 0 NOT NULL,
-    tax_minor bigint DEFAULT 0 NOT NULL,
-    tax_count smallint DEFAULT 0 NOT NULL,
-    total_minor bigint NOT NULL,
-    allocated_quantity smallint DEFAULT 0 NOT NULL,
-    shipped_quantity smallint DEFAULT 0 NOT NULL,
-    cancelled_quantity smallint DEFAULT 0 NOT NULL,
-    returned_quantity smallint DEFAULT 0 NOT NULL,
-    CONSTRAINT ck_order_items_allocated_quantity_not_negative CHECK ((allocated_quantity >= 0)),
-    CONSTRAINT ck_order_items_allocated_within_open CHECK (((allocated_quantity + cancelled_quantity) <= quantity)),
-    CONSTRAINT ck_order_items_cancelled_quantity_not_negative CHECK ((cancelled_quantity >= 0)),
-    CONSTRAINT ck_order_items_discount_within_subtotal CHECK (((discount_minor >= 0) AND (discount_minor <= subtotal_minor))),
-    CONSTRAINT ck_order_items_included_tax_within_price CHECK (((NOT prices_include_tax) OR (tax_minor <= (subtotal_minor - discount_minor)))),
-    CONSTRAINT ck_order_items_line_number_range CHECK (((line_number >= 1) AND (line_number <= 200))),
-    CONSTRAINT ck_order_items_product_name_length CHECK ((((char_length(product_name) >= 1) AND (char_length(product_name) <= 200)) AND (btrim(product_name) <> ''::text))),
-    CONSTRAINT ck_order_items_quantity_range CHECK (((quantity >= 1) AND (quantity <= 999))),
-    CONSTRAINT ck_order_items_returned_within_shipped CHECK (((returned_quantity >= 0) AND (returned_quantity <= shipped_quantity))),
-    CONSTRAINT ck_order_items_shipped_within_allocated CHECK (((shipped_quantity >= 0) AND (shipped_quantity <= allocated_quantity))),
-    CONSTRAINT ck_order_items_sku_length CHECK ((((char_length(sku) >= 1) AND (char_length(sku) <= 64)) AND (btrim(sku) <> ''::text))),
-    CONSTRAINT ck_order_items_subtotal_is_price_times_quantity CHECK ((subtotal_minor = (unit_price_minor * quantity))),
-    CONSTRAINT ck_order_items_tax_count_not_negative CHECK ((tax_count >= 0)),
-    CONSTRAINT ck_order_items_tax_minor_not_negative CHECK ((tax_minor >= 0)),
-    CONSTRAINT ck_order_items_total_adds_up CHECK ((total_minor = ((subtotal_minor - discount_minor) +
-CASE
-    WHEN prices_include_tax THEN (0)::bigint
-    ELSE tax_minor
-END))),
-    CONSTRAINT ck_order_items_unit_price_minor_limit CHECK ((unit_price_minor <= '1000000000000'::bigint)),
-    CONSTRAINT ck_order_items_unit_price_minor_not_negative CHECK ((unit_price_minor >= 0)),
-    CONSTRAINT ck_order_items_variant_name_length CHECK ((((char_length(variant_name) >= 1) AND (char_length(variant_name) <= 200)) AND (btrim(variant_name) <> ''::text)))
-)
-WITH (fillfactor='80');
-
-COMMENT ON TABLE shop.order_items IS 'Lines of orders: copies that no later edit changes. All lines of an order arrive in one statement.';
-
-COMMENT ON COLUMN shop.order_items.order_id IS 'The order.';
-
-COMMENT ON COLUMN shop.order_items.line_number IS 'Number of the line, from 1.';
-
-COMMENT ON COLUMN shop.order_items.variant_id IS 'The variant sold.';
-
-COMMENT ON COLUMN shop.order_items.currency IS 'Currency of the order, tied to it by the foreign key.';
-
-COMMENT ON COLUMN shop.order_items.sku IS 'Copied from the variant.';
-
-COMMENT ON COLUMN shop.order_items.product_name IS 'Copied from the product.';
-
-COMMENT ON COLUMN shop.order_items.variant_name IS 'Copied from the variant.';
-
-COMMENT ON COLUMN shop.order_items.tax_class IS 'Copied from the product.';
-
-COMMENT ON COLUMN shop.order_items.prices_include_tax IS 'Copied from the order.';
-
-COMMENT ON COLUMN shop.order_items.quantity IS 'Units ordered, 1 to 999.';
-
-COMMENT ON COLUMN shop.order_items.unit_price_minor IS 'Price of one unit when the order was placed, in the minor unit.';
-
-COMMENT ON COLUMN shop.order_items.subtotal_minor IS 'Price times quantity, in the minor unit.';
-
-COMMENT ON COLUMN shop.order_items.discount_minor IS 'The line''s share of the discount (largest remainder).';
-
-COMMENT ON COLUMN shop.order_items.tax_minor IS 'Sum of the line''s taxes, in the minor unit.';
-
-COMMENT ON COLUMN shop.order_items.tax_count IS 'Number of its tax rows.';
-
-COMMENT ON COLUMN shop.order_items.total_minor IS 'What the line costs in all, in the minor unit.';
-
-COMMENT ON COLUMN shop.order_items.allocated_quantity IS 'Units with stock behind them, shipped ones included. Kept by trigger.';
-
-COMMENT ON COLUMN shop.order_items.shipped_quantity IS 'Units shipped. Kept by trigger.';
-
-COMMENT ON COLUMN shop.order_items.cancelled_quantity IS 'Units cancelled. Kept by trigger.';
-
-COMMENT ON COLUMN shop.order_items.returned_quantity IS 'Units received back. Kept by trigger.';
 
 CREATE TABLE shop.order_shipping_taxes (
     order_id uuid NOT NULL,
@@ -7273,71 +7739,6 @@ ALTER TABLE shop.payment_exceptions ALTER COLUMN payment_exception_id ADD GENERA
     NO MAXVALUE
     CACHE 1
 );
-
-CREATE TABLE shop.payments (
-    payment_id uuid DEFAULT uuidv7() NOT NULL,
-    order_id uuid NOT NULL,
-    currency text NOT NULL,
-    provider text NOT NULL,
-    provider_reference text,
-    method text NOT NULL,
-    amount_minor bigint NOT NULL,
-    authorized_minor bigint DEFAULT 0 NOT NULL,
-    captured_minor bigint DEFAULT 0 NOT NULL,
-    refunded_minor bigint DEFAULT 0 NOT NULL,
-    refund_requested_minor bigint DEFAULT 0 NOT NULL,
-    closed_at timestamp with time zone,
-    state shop.payment_state GENERATED ALWAYS AS (
-CASE
-    WHEN (captured_minor > 0) THEN 'captured'::shop.payment_state
-    WHEN (closed_at IS NOT NULL) THEN 'closed'::shop.payment_state
-    WHEN (authorized_minor > 0) THEN 'authorized'::shop.payment_state
-    ELSE 'pending'::shop.payment_state
-END) STORED NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT ck_payments_amount_minor_limit CHECK ((amount_minor <= '1000000000000'::bigint)),
-    CONSTRAINT ck_payments_amount_minor_positive CHECK ((amount_minor > 0)),
-    CONSTRAINT ck_payments_authorized_within_amount CHECK (((authorized_minor >= 0) AND (authorized_minor <= amount_minor))),
-    CONSTRAINT ck_payments_captured_within_authorized CHECK (((captured_minor >= 0) AND (captured_minor <= authorized_minor))),
-    CONSTRAINT ck_payments_closed_after_created CHECK ((closed_at >= created_at)),
-    CONSTRAINT ck_payments_method_length CHECK ((((char_length(method) >= 1) AND (char_length(method) <= 50)) AND (btrim(method) <> ''::text))),
-    CONSTRAINT ck_payments_payment_id_is_uuidv7 CHECK ((uuid_extract_version(payment_id) = 7)),
-    CONSTRAINT ck_payments_provider_format CHECK ((provider ~ '^[a-z][a-z0-9_]{1,29}$'::text)),
-    CONSTRAINT ck_payments_provider_reference_length CHECK ((((char_length(provider_reference) >= 1) AND (char_length(provider_reference) <= 200)) AND (btrim(provider_reference) <> ''::text))),
-    CONSTRAINT ck_payments_refund_requests_within_captured CHECK (((refund_requested_minor >= 0) AND (refund_requested_minor <= captured_minor))),
-    CONSTRAINT ck_payments_refunded_within_captured CHECK (((refunded_minor >= 0) AND (refunded_minor <= captured_minor)))
-)
-WITH (fillfactor='70');
-
-COMMENT ON TABLE shop.payments IS 'Payment attempts. The row is written before the provider is called; its key is the idempotency key.';
-
-COMMENT ON COLUMN shop.payments.payment_id IS 'Key of the attempt, a UUIDv7 the client makes and sends to the provider.';
-
-COMMENT ON COLUMN shop.payments.order_id IS 'The order it pays for.';
-
-COMMENT ON COLUMN shop.payments.currency IS 'Currency of the order, tied to it by the foreign key.';
-
-COMMENT ON COLUMN shop.payments.provider IS 'Payment service provider, such as stripe.';
-
-COMMENT ON COLUMN shop.payments.provider_reference IS 'The provider''s own id, once known; unique with the provider.';
-
-COMMENT ON COLUMN shop.payments.method IS 'How: card, sepa_debit, paypal, … Never a card number.';
-
-COMMENT ON COLUMN shop.payments.amount_minor IS 'What the attempt is for, in the minor unit.';
-
-COMMENT ON COLUMN shop.payments.authorized_minor IS 'The greater of authorized and captured; once closed, what was captured. Kept by trigger.';
-
-COMMENT ON COLUMN shop.payments.captured_minor IS 'Captured by its events. Kept by trigger.';
-
-COMMENT ON COLUMN shop.payments.refunded_minor IS 'Refunded by its events. Kept by trigger.';
-
-COMMENT ON COLUMN shop.payments.refund_requested_minor IS 'Refunds pending or succeeded. Kept by trigger.';
-
-COMMENT ON COLUMN shop.payments.closed_at IS 'When it was voided or failed: it no longer counts as a way to pay the order. Kept by trigger.';
-
-COMMENT ON COLUMN shop.payments.state IS 'pending, authorized, captured or closed. Generated.';
-
-COMMENT ON COLUMN shop.payments.created_at IS 'When the attempt was started.';
 
 CREATE TABLE shop.pii_columns (
     table_name text NOT NULL,
@@ -7619,51 +8020,6 @@ COMMENT ON COLUMN shop.return_items.warehouse_id IS 'Where units were restocked.
 
 COMMENT ON COLUMN shop.return_items.received_at IS 'When this line was received; set once.';
 
-CREATE TABLE shop.returns (
-    return_id uuid DEFAULT uuidv7() NOT NULL,
-    order_id uuid NOT NULL,
-    status shop.return_status DEFAULT 'requested'::shop.return_status NOT NULL,
-    reason text NOT NULL,
-    refundable_minor bigint DEFAULT 0 NOT NULL,
-    refund_requested_minor bigint DEFAULT 0 NOT NULL,
-    item_count smallint DEFAULT 0 NOT NULL,
-    received_count smallint DEFAULT 0 NOT NULL,
-    requested_at timestamp with time zone DEFAULT now() NOT NULL,
-    received_at timestamp with time zone,
-    CONSTRAINT ck_returns_cancelled_is_unreceived CHECK (((status <> 'cancelled'::shop.return_status) OR (received_count = 0))),
-    CONSTRAINT ck_returns_reason_length CHECK ((((char_length(reason) >= 1) AND (char_length(reason) <= 500)) AND (btrim(reason) <> ''::text))),
-    CONSTRAINT ck_returns_received_after_requested CHECK ((received_at >= requested_at)),
-    CONSTRAINT ck_returns_received_at_matches_status CHECK (((status = 'received'::shop.return_status) = (received_at IS NOT NULL))),
-    CONSTRAINT ck_returns_received_is_complete CHECK (((status <> 'received'::shop.return_status) OR (received_count = item_count))),
-    CONSTRAINT ck_returns_received_within_items CHECK (((received_count >= 0) AND (received_count <= item_count))),
-    CONSTRAINT ck_returns_refundable_minor_not_negative CHECK ((refundable_minor >= 0)),
-    CONSTRAINT ck_returns_refunds_within_refundable CHECK (((refund_requested_minor >= 0) AND (refund_requested_minor <= refundable_minor))),
-    CONSTRAINT ck_returns_return_id_is_uuidv7 CHECK ((uuid_extract_version(return_id) = 7))
-)
-WITH (fillfactor='80');
-
-COMMENT ON TABLE shop.returns IS 'Returns. What may be refunded for one is the value of the units received.';
-
-COMMENT ON COLUMN shop.returns.return_id IS 'Key of the return, a UUIDv7 the client makes.';
-
-COMMENT ON COLUMN shop.returns.order_id IS 'The order.';
-
-COMMENT ON COLUMN shop.returns.status IS 'requested, received or cancelled.';
-
-COMMENT ON COLUMN shop.returns.reason IS 'What the customer said; erased with the order''s addresses.';
-
-COMMENT ON COLUMN shop.returns.refundable_minor IS 'Value of the units received, in the order''s minor unit. Kept by trigger.';
-
-COMMENT ON COLUMN shop.returns.refund_requested_minor IS 'Refunds for it that are pending or succeeded. Kept by trigger.';
-
-COMMENT ON COLUMN shop.returns.item_count IS 'Items announced. Kept by trigger.';
-
-COMMENT ON COLUMN shop.returns.received_count IS 'Items received. Kept by trigger.';
-
-COMMENT ON COLUMN shop.returns.requested_at IS 'When it was announced.';
-
-COMMENT ON COLUMN shop.returns.received_at IS 'When the goods were inspected; NULL before.';
-
 CREATE TABLE shop.shipment_items (
     shipment_id uuid NOT NULL,
     line_number smallint NOT NULL,
@@ -7687,40 +8043,6 @@ COMMENT ON COLUMN shop.shipment_items.order_id IS 'The order of shipment and lin
 COMMENT ON COLUMN shop.shipment_items.warehouse_id IS 'The warehouse of both.';
 
 COMMENT ON COLUMN shop.shipment_items.quantity IS 'Units shipped.';
-
-CREATE TABLE shop.shipments (
-    shipment_id uuid DEFAULT uuidv7() NOT NULL,
-    order_id uuid NOT NULL,
-    warehouse_id bigint NOT NULL,
-    carrier text NOT NULL,
-    tracking_number text,
-    line_count integer NOT NULL,
-    shipped_at timestamp with time zone DEFAULT now() NOT NULL,
-    delivered_at timestamp with time zone,
-    CONSTRAINT ck_shipments_carrier_length CHECK ((((char_length(carrier) >= 1) AND (char_length(carrier) <= 100)) AND (btrim(carrier) <> ''::text))),
-    CONSTRAINT ck_shipments_delivered_after_shipped CHECK ((delivered_at >= shipped_at)),
-    CONSTRAINT ck_shipments_line_count_range CHECK (((line_count >= 1) AND (line_count <= 51200))),
-    CONSTRAINT ck_shipments_shipment_id_is_uuidv7 CHECK ((uuid_extract_version(shipment_id) = 7)),
-    CONSTRAINT ck_shipments_tracking_number_length CHECK ((((char_length(tracking_number) >= 1) AND (char_length(tracking_number) <= 100)) AND (btrim(tracking_number) <> ''::text)))
-);
-
-COMMENT ON TABLE shop.shipments IS 'Shipments. The client-made key makes a repeated posting one shipment.';
-
-COMMENT ON COLUMN shop.shipments.shipment_id IS 'Key of the shipment, a UUIDv7 the client makes.';
-
-COMMENT ON COLUMN shop.shipments.order_id IS 'The order.';
-
-COMMENT ON COLUMN shop.shipments.warehouse_id IS 'Where it left from.';
-
-COMMENT ON COLUMN shop.shipments.carrier IS 'Who carries it.';
-
-COMMENT ON COLUMN shop.shipments.tracking_number IS 'The carrier''s number, if any; no personal data belongs here.';
-
-COMMENT ON COLUMN shop.shipments.line_count IS 'Number of its items, one for each line and slot.';
-
-COMMENT ON COLUMN shop.shipments.shipped_at IS 'When it left.';
-
-COMMENT ON COLUMN shop.shipments.delivered_at IS 'When it arrived; NULL while under way.';
 
 CREATE TABLE shop.shipping_methods (
     shipping_method_id bigint NOT NULL,
@@ -8378,6 +8700,21 @@ CREATE UNIQUE INDEX uq_tax_rates_destination ON shop.tax_rates USING btree (coun
 
 CREATE UNIQUE INDEX uq_warehouses_code ON shop.warehouses USING btree (code);
 
+CREATE OR REPLACE VIEW api.report_stock AS
+ SELECT v.variant_id,
+    v.sku,
+    p.name AS product_name,
+    p.brand,
+    (p.status)::text AS product_status,
+    w.code AS warehouse,
+    sum(s.on_hand) AS on_hand,
+    sum(s.reserved) AS reserved
+   FROM (((shop.stock_levels s
+     JOIN shop.product_variants v ON ((v.variant_id = s.variant_id)))
+     JOIN shop.products p ON ((p.product_id = v.product_id)))
+     JOIN shop.warehouses w ON ((w.warehouse_id = s.warehouse_id)))
+  GROUP BY v.variant_id, p.product_id, w.warehouse_id;
+
 CREATE TRIGGER account_tokens_are_used_once BEFORE UPDATE OF used_at ON shop.account_tokens FOR EACH ROW WHEN ((old.used_at IS NOT NULL)) EXECUTE FUNCTION shop.refuse('SH102', 'the token was used already', 'Issue another token.');
 
 CREATE TRIGGER account_tokens_facts_are_immutable BEFORE UPDATE OF account_token_id, customer_id, purpose, token_digest, created_at, expires_at ON shop.account_tokens FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'a token stays what it was issued as', 'Issue another token.');
@@ -8387,6 +8724,8 @@ CREATE TRIGGER account_tokens_refuse_truncate BEFORE TRUNCATE ON shop.account_to
 CREATE TRIGGER addresses_are_of_a_customer BEFORE INSERT ON shop.addresses FOR EACH ROW EXECUTE FUNCTION shop.refuse_for_erased();
 
 CREATE TRIGGER addresses_refuse_truncate BEFORE TRUNCATE ON shop.addresses FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
+
+CREATE TRIGGER addresses_stay_with_their_customer BEFORE UPDATE OF address_id, customer_id, created_at ON shop.addresses FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'an address stays in its customer''s book', 'Add it to the other customer''s book.');
 
 CREATE TRIGGER audit_log_is_append_only BEFORE UPDATE OR TRUNCATE ON shop.audit_log FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'the audit log is append-only', 'There is no way to change it.');
 
@@ -8442,7 +8781,7 @@ CREATE TRIGGER coupon_redemptions_refuse_truncate BEFORE TRUNCATE ON shop.coupon
 
 CREATE TRIGGER coupon_redemptions_release_is_final BEFORE UPDATE OF released_at ON shop.coupon_redemptions FOR EACH ROW WHEN ((old.released_at IS NOT NULL)) EXECUTE FUNCTION shop.refuse('SH102', 'a released redemption stays released', 'Use the coupon on another order.');
 
-CREATE TRIGGER coupon_redemptions_start_unreleased BEFORE INSERT ON shop.coupon_redemptions FOR EACH ROW WHEN ((new.released_at IS NOT NULL)) EXECUTE FUNCTION shop.refuse('SH103', 'a redemption starts unreleased', 'Leave released_at out.');
+CREATE TRIGGER coupon_redemptions_start_unreleased BEFORE INSERT ON shop.coupon_redemptions FOR EACH ROW WHEN (((new.released_at IS NOT NULL) OR (new.redeemed_at IS DISTINCT FROM now()))) EXECUTE FUNCTION shop.refuse('SH103', 'a redemption starts now, unreleased', 'Leave redeemed_at and released_at out.');
 
 CREATE TRIGGER coupon_redemptions_uncount AFTER UPDATE OF released_at ON shop.coupon_redemptions FOR EACH ROW WHEN (((old.released_at IS NULL) AND (new.released_at IS NOT NULL))) EXECUTE FUNCTION shop.uncount_redemption();
 
@@ -8475,6 +8814,8 @@ CREATE TRIGGER currencies_refuse_truncate BEFORE TRUNCATE ON shop.currencies FOR
 CREATE TRIGGER customer_credentials_are_of_a_customer BEFORE INSERT ON shop.customer_credentials FOR EACH ROW EXECUTE FUNCTION shop.refuse_for_erased();
 
 CREATE TRIGGER customer_credentials_refuse_truncate BEFORE TRUNCATE ON shop.customer_credentials FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
+
+CREATE TRIGGER customer_credentials_stay_with_their_customer BEFORE UPDATE OF customer_id ON shop.customer_credentials FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'a password stays its customer''s', 'Give the other customer a password of their own.');
 
 CREATE TRIGGER customers_are_kept BEFORE DELETE ON shop.customers FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'customers are erased by pseudonymising, never deleted', 'Set status to erased and overwrite the personal columns.');
 
@@ -8612,15 +8953,15 @@ CREATE TRIGGER orders_are_placed_now BEFORE INSERT ON shop.orders FOR EACH ROW W
 
 CREATE CONSTRAINT TRIGGER orders_are_whole AFTER INSERT ON shop.orders DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION shop.require_whole_order();
 
-CREATE TRIGGER orders_audit AFTER UPDATE OF contact_email, contact_phone, tax_number ON shop.orders FOR EACH ROW EXECUTE FUNCTION shop.audit('names', 'order_id');
+CREATE TRIGGER orders_audit AFTER UPDATE OF contact_email, contact_phone, tax_number, request_digest ON shop.orders FOR EACH ROW EXECUTE FUNCTION shop.audit('names', 'order_id');
 
-CREATE TRIGGER orders_contact_is_only_erased BEFORE UPDATE OF contact_email, contact_phone, tax_number ON shop.orders FOR EACH ROW WHEN ((((new.contact_email <> old.contact_email) AND (new.contact_email <> (('erased-'::text || old.order_id) || '@erased.invalid'::text))) OR ((new.contact_phone IS DISTINCT FROM old.contact_phone) AND (new.contact_phone IS NOT NULL)) OR ((new.tax_number IS DISTINCT FROM old.tax_number) AND (new.tax_number IS NOT NULL)))) EXECUTE FUNCTION shop.refuse('SH102', 'the contact of an order does not change, it can only be erased', 'Erase with erased-<order_id>@erased.invalid and NULL.');
+CREATE TRIGGER orders_contact_is_only_erased BEFORE UPDATE OF contact_email, contact_phone, tax_number, request_digest ON shop.orders FOR EACH ROW WHEN ((((new.contact_email <> old.contact_email) AND (new.contact_email <> (('erased-'::text || old.order_id) || '@erased.invalid'::text))) OR ((new.contact_phone IS DISTINCT FROM old.contact_phone) AND (new.contact_phone IS NOT NULL)) OR ((new.tax_number IS DISTINCT FROM old.tax_number) AND (new.tax_number IS NOT NULL)) OR ((new.request_digest <> old.request_digest) AND (new.request_digest <> sha256('\x657261736564'::bytea))))) EXECUTE FUNCTION shop.refuse('SH102', 'the contact of an order does not change, it can only be erased', 'Erase with erased-<order_id>@erased.invalid, NULL, and sha256(''erased'') for the digest of the request.');
 
 CREATE TRIGGER orders_convert_their_cart AFTER INSERT ON shop.orders FOR EACH ROW EXECUTE FUNCTION shop.convert_cart();
 
 CREATE TRIGGER orders_counters_are_kept BEFORE UPDATE OF intended_minor, authorized_minor, captured_minor, refunded_minor, cancelled_minor, shipped_units, cancelled_units, returned_units ON shop.orders FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse_direct_write('Insert payment events, shipments, returns or cancellations.');
 
-CREATE TRIGGER orders_facts_are_immutable BEFORE UPDATE OF order_id, order_number, cart_id, request_digest, customer_id, currency, country, prices_include_tax, is_tax_exempt, shipping_method_id, shipping_method_name, line_count, unit_count, subtotal_minor, discount_minor, shipping_minor, shipping_tax_minor, shipping_tax_count, tax_minor, total_minor, placed_at, expires_at ON shop.orders FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'what was agreed in an order does not change', 'Cancel quantities, refund, or place another order.');
+CREATE TRIGGER orders_facts_are_immutable BEFORE UPDATE OF order_id, order_number, cart_id, customer_id, currency, country, prices_include_tax, is_tax_exempt, shipping_method_id, shipping_method_name, line_count, unit_count, subtotal_minor, discount_minor, shipping_minor, shipping_tax_minor, shipping_tax_count, tax_minor, total_minor, placed_at, expires_at ON shop.orders FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'what was agreed in an order does not change', 'Cancel quantities, refund, or place another order.');
 
 CREATE TRIGGER orders_move_legally BEFORE UPDATE OF status ON shop.orders FOR EACH ROW WHEN ((old.status <> new.status)) EXECUTE FUNCTION shop.check_order_transition();
 
@@ -8718,7 +9059,7 @@ CREATE TRIGGER refunds_settle_once BEFORE UPDATE OF state ON shop.refunds FOR EA
 
 CREATE TRIGGER refunds_settlement_is_final BEFORE UPDATE OF settled_at, provider_reference ON shop.refunds FOR EACH ROW WHEN ((((old.settled_at IS NOT NULL) AND (new.settled_at IS DISTINCT FROM old.settled_at)) OR ((old.provider_reference IS NOT NULL) AND (new.provider_reference IS DISTINCT FROM old.provider_reference)))) EXECUTE FUNCTION shop.refuse('SH102', 'settlement and reference of a refund are set once', 'Request another refund.');
 
-CREATE TRIGGER refunds_start_pending BEFORE INSERT ON shop.refunds FOR EACH ROW WHEN ((new.state <> 'pending'::shop.refund_state)) EXECUTE FUNCTION shop.refuse('SH103', 'a refund starts pending', 'Insert it, then update its state.');
+CREATE TRIGGER refunds_start_pending BEFORE INSERT ON shop.refunds FOR EACH ROW WHEN (((new.state <> 'pending'::shop.refund_state) OR (new.requested_at IS DISTINCT FROM now()))) EXECUTE FUNCTION shop.refuse('SH103', 'a refund starts now, pending', 'Leave requested_at out; update the state later.');
 
 CREATE TRIGGER refunds_uncount AFTER UPDATE OF state ON shop.refunds FOR EACH ROW WHEN (((old.state = 'pending'::shop.refund_state) AND (new.state = 'failed'::shop.refund_state))) EXECUTE FUNCTION shop.count_refund();
 
@@ -8752,7 +9093,7 @@ CREATE TRIGGER returns_reason_is_only_erased BEFORE UPDATE OF reason ON shop.ret
 
 CREATE TRIGGER returns_refuse_truncate BEFORE TRUNCATE ON shop.returns FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
-CREATE TRIGGER returns_start_at_rest BEFORE INSERT ON shop.returns FOR EACH ROW WHEN (((new.status <> 'requested'::shop.return_status) OR ((new.refundable_minor <> 0) OR (new.refund_requested_minor <> 0) OR (new.item_count <> 0) OR (new.received_count <> 0)))) EXECUTE FUNCTION shop.refuse('SH103', 'a return starts requested, with nothing received', 'Leave status, sums and counts out.');
+CREATE TRIGGER returns_start_at_rest BEFORE INSERT ON shop.returns FOR EACH ROW WHEN (((new.status <> 'requested'::shop.return_status) OR ((new.refundable_minor <> 0) OR (new.refund_requested_minor <> 0) OR (new.item_count <> 0) OR (new.received_count <> 0)) OR (new.requested_at IS DISTINCT FROM now()))) EXECUTE FUNCTION shop.refuse('SH103', 'a return starts requested now, with nothing received', 'Leave status, sums, counts and requested_at out.');
 
 CREATE TRIGGER returns_sums_are_kept BEFORE UPDATE OF refundable_minor, refund_requested_minor, item_count, received_count ON shop.returns FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse_direct_write('Record receipts in return_items, and insert refunds.');
 
@@ -9116,16 +9457,187 @@ ALTER TABLE ONLY shop.warehouses
 
 COMMENT ON CONSTRAINT fk_warehouses_country ON shop.warehouses IS 'No index: countries are never deleted or renumbered, and no hot read starts from one.';
 
+ALTER TABLE shop.account_tokens ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE shop.addresses ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY all_rows ON shop.addresses FOR SELECT TO shop_app, shop_backoffice USING (true);
+
+CREATE POLICY all_rows ON shop.cart_items FOR SELECT TO shop_app, shop_backoffice USING (true);
+
+CREATE POLICY all_rows ON shop.carts FOR SELECT TO shop_app, shop_backoffice USING (true);
+
+CREATE POLICY all_rows ON shop.coupon_redemptions FOR SELECT TO shop_app, shop_backoffice USING (true);
+
+CREATE POLICY all_rows ON shop.credit_notes FOR SELECT TO shop_app, shop_backoffice USING (true);
+
+CREATE POLICY all_rows ON shop.customers FOR SELECT TO shop_app, shop_backoffice USING (true);
+
+CREATE POLICY all_rows ON shop.invoices FOR SELECT TO shop_app, shop_backoffice USING (true);
+
+CREATE POLICY all_rows ON shop.order_addresses FOR SELECT TO shop_app, shop_backoffice USING (true);
+
+CREATE POLICY all_rows ON shop.order_allocations FOR SELECT TO shop_app, shop_backoffice USING (true);
+
+CREATE POLICY all_rows ON shop.order_item_cancellations FOR SELECT TO shop_app, shop_backoffice USING (true);
+
+CREATE POLICY all_rows ON shop.order_item_taxes FOR SELECT TO shop_app, shop_backoffice USING (true);
+
+CREATE POLICY all_rows ON shop.order_items FOR SELECT TO shop_app, shop_backoffice USING (true);
+
+CREATE POLICY all_rows ON shop.order_shipping_taxes FOR SELECT TO shop_app, shop_backoffice USING (true);
+
+CREATE POLICY all_rows ON shop.order_status_history FOR SELECT TO shop_app, shop_backoffice USING (true);
+
+CREATE POLICY all_rows ON shop.orders FOR SELECT TO shop_app, shop_backoffice USING (true);
+
+CREATE POLICY all_rows ON shop.payments FOR SELECT TO shop_app, shop_backoffice USING (true);
+
+CREATE POLICY all_rows ON shop.refunds FOR SELECT TO shop_app, shop_backoffice USING (true);
+
+CREATE POLICY all_rows ON shop.return_items FOR SELECT TO shop_app, shop_backoffice USING (true);
+
+CREATE POLICY all_rows ON shop.returns FOR SELECT TO shop_app, shop_backoffice USING (true);
+
+CREATE POLICY all_rows ON shop.shipment_items FOR SELECT TO shop_app, shop_backoffice USING (true);
+
+CREATE POLICY all_rows ON shop.shipments FOR SELECT TO shop_app, shop_backoffice USING (true);
+
+ALTER TABLE shop.cart_items ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE shop.carts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE shop.coupon_redemptions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE shop.credit_notes ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE shop.customer_credentials ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE shop.customers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE shop.invoices ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE shop.login_attempts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE shop.login_sessions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE shop.order_addresses ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE shop.order_allocations ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE shop.order_item_cancellations ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE shop.order_item_taxes ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE shop.order_items ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE shop.order_shipping_taxes ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE shop.order_status_history ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY own_rows ON shop.addresses FOR SELECT TO shop_storefront USING ((customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif")));
+
+CREATE POLICY own_rows ON shop.cart_items FOR SELECT TO shop_storefront USING ((EXISTS ( SELECT
+   FROM shop.carts c
+  WHERE ((c.cart_id = cart_items.cart_id) AND (c.customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif"))))));
+
+CREATE POLICY own_rows ON shop.carts FOR SELECT TO shop_storefront USING ((customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif")));
+
+CREATE POLICY own_rows ON shop.coupon_redemptions FOR SELECT TO shop_storefront USING ((EXISTS ( SELECT
+   FROM shop.orders o
+  WHERE ((o.order_id = coupon_redemptions.order_id) AND (o.customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif"))))));
+
+CREATE POLICY own_rows ON shop.credit_notes FOR SELECT TO shop_storefront USING ((EXISTS ( SELECT
+   FROM shop.orders o
+  WHERE ((o.order_id = credit_notes.order_id) AND (o.customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif"))))));
+
+CREATE POLICY own_rows ON shop.customers FOR SELECT TO shop_storefront USING ((customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif")));
+
+CREATE POLICY own_rows ON shop.invoices FOR SELECT TO shop_storefront USING ((EXISTS ( SELECT
+   FROM shop.orders o
+  WHERE ((o.order_id = invoices.order_id) AND (o.customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif"))))));
+
+CREATE POLICY own_rows ON shop.order_addresses FOR SELECT TO shop_storefront USING ((EXISTS ( SELECT
+   FROM shop.orders o
+  WHERE ((o.order_id = order_addresses.order_id) AND (o.customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif"))))));
+
+CREATE POLICY own_rows ON shop.order_allocations FOR SELECT TO shop_storefront USING ((EXISTS ( SELECT
+   FROM shop.orders o
+  WHERE ((o.order_id = order_allocations.order_id) AND (o.customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif"))))));
+
+CREATE POLICY own_rows ON shop.order_item_cancellations FOR SELECT TO shop_storefront USING ((EXISTS ( SELECT
+   FROM shop.orders o
+  WHERE ((o.order_id = order_item_cancellations.order_id) AND (o.customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif"))))));
+
+CREATE POLICY own_rows ON shop.order_item_taxes FOR SELECT TO shop_storefront USING ((EXISTS ( SELECT
+   FROM shop.orders o
+  WHERE ((o.order_id = order_item_taxes.order_id) AND (o.customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif"))))));
+
+CREATE POLICY own_rows ON shop.order_items FOR SELECT TO shop_storefront USING ((EXISTS ( SELECT
+   FROM shop.orders o
+  WHERE ((o.order_id = order_items.order_id) AND (o.customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif"))))));
+
+CREATE POLICY own_rows ON shop.order_shipping_taxes FOR SELECT TO shop_storefront USING ((EXISTS ( SELECT
+   FROM shop.orders o
+  WHERE ((o.order_id = order_shipping_taxes.order_id) AND (o.customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif"))))));
+
+CREATE POLICY own_rows ON shop.order_status_history FOR SELECT TO shop_storefront USING ((EXISTS ( SELECT
+   FROM shop.orders o
+  WHERE ((o.order_id = order_status_history.order_id) AND (o.customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif"))))));
+
+CREATE POLICY own_rows ON shop.orders FOR SELECT TO shop_storefront USING ((customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif")));
+
+CREATE POLICY own_rows ON shop.payments FOR SELECT TO shop_storefront USING ((EXISTS ( SELECT
+   FROM shop.orders o
+  WHERE ((o.order_id = payments.order_id) AND (o.customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif"))))));
+
+CREATE POLICY own_rows ON shop.refunds FOR SELECT TO shop_storefront USING ((EXISTS ( SELECT
+   FROM shop.orders o
+  WHERE ((o.order_id = refunds.order_id) AND (o.customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif"))))));
+
+CREATE POLICY own_rows ON shop.return_items FOR SELECT TO shop_storefront USING ((EXISTS ( SELECT
+   FROM shop.orders o
+  WHERE ((o.order_id = return_items.order_id) AND (o.customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif"))))));
+
+CREATE POLICY own_rows ON shop.returns FOR SELECT TO shop_storefront USING ((EXISTS ( SELECT
+   FROM shop.orders o
+  WHERE ((o.order_id = returns.order_id) AND (o.customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif"))))));
+
+CREATE POLICY own_rows ON shop.shipment_items FOR SELECT TO shop_storefront USING ((EXISTS ( SELECT
+   FROM shop.orders o
+  WHERE ((o.order_id = shipment_items.order_id) AND (o.customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif"))))));
+
+CREATE POLICY own_rows ON shop.shipments FOR SELECT TO shop_storefront USING ((EXISTS ( SELECT
+   FROM shop.orders o
+  WHERE ((o.order_id = shipments.order_id) AND (o.customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif"))))));
+
+ALTER TABLE shop.payments ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE shop.refunds ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE shop.return_items ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE shop.returns ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE shop.shipment_items ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE shop.shipments ENABLE ROW LEVEL SECURITY;
+
 GRANT USAGE ON SCHEMA api TO shop_app;
 GRANT USAGE ON SCHEMA api TO shop_backoffice;
 GRANT USAGE ON SCHEMA api TO shop_monitor;
 GRANT USAGE ON SCHEMA api TO shop_storefront;
+GRANT USAGE ON SCHEMA api TO shop_analyst;
+GRANT USAGE ON SCHEMA api TO shop_ci;
 
 REVOKE USAGE ON SCHEMA public FROM PUBLIC;
 
 GRANT USAGE ON SCHEMA shop TO shop_app;
 GRANT USAGE ON SCHEMA shop TO shop_backoffice;
 GRANT USAGE ON SCHEMA shop TO shop_monitor;
+GRANT USAGE ON SCHEMA shop TO shop_ci;
 
 REVOKE ALL ON TYPE api.address FROM PUBLIC;
 GRANT ALL ON TYPE api.address TO shop_app;
@@ -9415,6 +9927,7 @@ GRANT ALL ON FUNCTION api.use_token(token_digest bytea, purpose text) TO shop_ap
 REVOKE ALL ON FUNCTION api.verify_integrity() FROM PUBLIC;
 GRANT ALL ON FUNCTION api.verify_integrity() TO shop_monitor;
 GRANT ALL ON FUNCTION api.verify_integrity() TO shop_backoffice;
+GRANT ALL ON FUNCTION api.verify_integrity() TO shop_ci;
 
 REVOKE ALL ON FUNCTION api.withdraw_price(variant_id bigint, currency text, valid_from timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION api.withdraw_price(variant_id bigint, currency text, valid_from timestamp with time zone) TO shop_backoffice;
@@ -9437,7 +9950,96 @@ REVOKE ALL ON FUNCTION shop.bad_part_of_address(argument text, address api.addre
 REVOKE ALL ON FUNCTION shop.balance_journal() FROM PUBLIC;
 
 GRANT SELECT ON TABLE shop.orders TO shop_app;
-GRANT SELECT ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(order_id) ON TABLE shop.orders TO shop_storefront;
+GRANT SELECT(order_id) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(order_number) ON TABLE shop.orders TO shop_storefront;
+GRANT SELECT(order_number) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(cart_id) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(customer_id) ON TABLE shop.orders TO shop_storefront;
+GRANT SELECT(customer_id) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(contact_email) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(contact_email_normalized) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(contact_phone) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(currency) ON TABLE shop.orders TO shop_storefront;
+GRANT SELECT(currency) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(country) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(prices_include_tax) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(is_tax_exempt) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(tax_number) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(shipping_method_id) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(shipping_method_name) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(line_count) ON TABLE shop.orders TO shop_storefront;
+GRANT SELECT(line_count) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(unit_count) ON TABLE shop.orders TO shop_storefront;
+GRANT SELECT(unit_count) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(subtotal_minor) ON TABLE shop.orders TO shop_storefront;
+GRANT SELECT(subtotal_minor) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(discount_minor) ON TABLE shop.orders TO shop_storefront;
+GRANT SELECT(discount_minor) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(shipping_minor) ON TABLE shop.orders TO shop_storefront;
+GRANT SELECT(shipping_minor) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(shipping_tax_minor) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(shipping_tax_count) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(tax_minor) ON TABLE shop.orders TO shop_storefront;
+GRANT SELECT(tax_minor) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(total_minor) ON TABLE shop.orders TO shop_storefront;
+GRANT SELECT(total_minor) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(status) ON TABLE shop.orders TO shop_storefront;
+GRANT SELECT(status) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(intended_minor) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(authorized_minor) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(captured_minor) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(refunded_minor) ON TABLE shop.orders TO shop_storefront;
+GRANT SELECT(refunded_minor) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(cancelled_minor) ON TABLE shop.orders TO shop_storefront;
+GRANT SELECT(cancelled_minor) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(shipped_units) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(cancelled_units) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(returned_units) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(payment_status) ON TABLE shop.orders TO shop_storefront;
+GRANT SELECT(payment_status) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(fulfilment_status) ON TABLE shop.orders TO shop_storefront;
+GRANT SELECT(fulfilment_status) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(placed_at) ON TABLE shop.orders TO shop_storefront;
+GRANT SELECT(placed_at) ON TABLE shop.orders TO shop_backoffice;
+
+GRANT SELECT(expires_at) ON TABLE shop.orders TO shop_storefront;
+GRANT SELECT(expires_at) ON TABLE shop.orders TO shop_backoffice;
 
 REVOKE ALL ON FUNCTION shop.cancel_units(header shop.orders, key uuid, line_numbers smallint[], units integer[], why text) FROM PUBLIC;
 
@@ -9580,11 +10182,25 @@ REVOKE ALL ON FUNCTION shop.kept_of_payload(message jsonb) FROM PUBLIC;
 GRANT SELECT ON TABLE shop.carts TO shop_app;
 GRANT SELECT ON TABLE shop.carts TO shop_backoffice;
 
+GRANT SELECT(cart_id) ON TABLE shop.carts TO shop_storefront;
+
+GRANT SELECT(customer_id) ON TABLE shop.carts TO shop_storefront;
+
+GRANT SELECT(currency) ON TABLE shop.carts TO shop_storefront;
+
+GRANT SELECT(status) ON TABLE shop.carts TO shop_storefront;
+
+GRANT SELECT(version) ON TABLE shop.carts TO shop_storefront;
+
+GRANT SELECT(expires_at) ON TABLE shop.carts TO shop_storefront;
+
 REVOKE ALL ON FUNCTION shop.lock_cart(wanted uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.lock_order(wanted uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.locked_until(digest bytea) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.login_gate(digest bytea) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.move_category_subtree() FROM PUBLIC;
 
@@ -9627,6 +10243,8 @@ REVOKE ALL ON FUNCTION shop.refuse_order_status(header shop.orders, wanted text)
 REVOKE ALL ON FUNCTION shop.refuse_other_content(what text, key text) FROM PUBLIC;
 
 REVOKE ALL ON PROCEDURE shop.refuse_truncate_of(VARIADIC table_names text[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.refuse_unless_trusted() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.release_allocated_stock() FROM PUBLIC;
 
@@ -9688,13 +10306,195 @@ REVOKE ALL ON FUNCTION shop.without_tax(amount_minor bigint, country text, regio
 
 REVOKE ALL ON FUNCTION shop.write_order_history() FROM PUBLIC;
 
+GRANT SELECT ON TABLE shop.customers TO shop_app;
+GRANT SELECT ON TABLE shop.customers TO shop_backoffice;
+
+GRANT SELECT(customer_id) ON TABLE shop.customers TO shop_storefront;
+
+GRANT SELECT(email) ON TABLE shop.customers TO shop_storefront;
+
+GRANT SELECT(full_name) ON TABLE shop.customers TO shop_storefront;
+
+GRANT SELECT(phone) ON TABLE shop.customers TO shop_storefront;
+
+GRANT SELECT(tax_number) ON TABLE shop.customers TO shop_storefront;
+
+GRANT SELECT(is_tax_exempt) ON TABLE shop.customers TO shop_storefront;
+
+GRANT SELECT(status) ON TABLE shop.customers TO shop_storefront;
+
+GRANT SELECT(email_verified_at) ON TABLE shop.customers TO shop_storefront;
+
+GRANT SELECT(marketing_consent_at) ON TABLE shop.customers TO shop_storefront;
+
+GRANT SELECT(created_at) ON TABLE shop.customers TO shop_storefront;
+
+GRANT SELECT ON TABLE api.my_account TO shop_storefront;
+
 GRANT SELECT ON TABLE shop.addresses TO shop_app;
 GRANT SELECT ON TABLE shop.addresses TO shop_backoffice;
 
-GRANT SELECT ON TABLE shop.audit_log TO shop_backoffice;
+GRANT SELECT(address_id) ON TABLE shop.addresses TO shop_storefront;
+
+GRANT SELECT(customer_id) ON TABLE shop.addresses TO shop_storefront;
+
+GRANT SELECT(recipient) ON TABLE shop.addresses TO shop_storefront;
+
+GRANT SELECT(company) ON TABLE shop.addresses TO shop_storefront;
+
+GRANT SELECT(line1) ON TABLE shop.addresses TO shop_storefront;
+
+GRANT SELECT(line2) ON TABLE shop.addresses TO shop_storefront;
+
+GRANT SELECT(city) ON TABLE shop.addresses TO shop_storefront;
+
+GRANT SELECT(region) ON TABLE shop.addresses TO shop_storefront;
+
+GRANT SELECT(postal_code) ON TABLE shop.addresses TO shop_storefront;
+
+GRANT SELECT(country) ON TABLE shop.addresses TO shop_storefront;
+
+GRANT SELECT(phone) ON TABLE shop.addresses TO shop_storefront;
+
+GRANT SELECT(is_default_shipping) ON TABLE shop.addresses TO shop_storefront;
+
+GRANT SELECT(is_default_billing) ON TABLE shop.addresses TO shop_storefront;
+
+GRANT SELECT(created_at) ON TABLE shop.addresses TO shop_storefront;
+
+GRANT SELECT(archived_at) ON TABLE shop.addresses TO shop_storefront;
+
+GRANT SELECT ON TABLE api.my_addresses TO shop_storefront;
 
 GRANT SELECT ON TABLE shop.cart_items TO shop_app;
 GRANT SELECT ON TABLE shop.cart_items TO shop_backoffice;
+
+GRANT SELECT(cart_id) ON TABLE shop.cart_items TO shop_storefront;
+
+GRANT SELECT(variant_id) ON TABLE shop.cart_items TO shop_storefront;
+
+GRANT SELECT(quantity) ON TABLE shop.cart_items TO shop_storefront;
+
+GRANT SELECT(added_at) ON TABLE shop.cart_items TO shop_storefront;
+
+GRANT SELECT ON TABLE api.my_cart TO shop_storefront;
+
+GRANT SELECT ON TABLE shop.invoices TO shop_app;
+GRANT SELECT ON TABLE shop.invoices TO shop_backoffice;
+
+GRANT SELECT(series) ON TABLE shop.invoices TO shop_storefront;
+
+GRANT SELECT(number) ON TABLE shop.invoices TO shop_storefront;
+
+GRANT SELECT(order_id) ON TABLE shop.invoices TO shop_storefront;
+
+GRANT SELECT(currency) ON TABLE shop.invoices TO shop_storefront;
+
+GRANT SELECT(total_minor) ON TABLE shop.invoices TO shop_storefront;
+
+GRANT SELECT(tax_minor) ON TABLE shop.invoices TO shop_storefront;
+
+GRANT SELECT(credited_minor) ON TABLE shop.invoices TO shop_storefront;
+
+GRANT SELECT(issued_at) ON TABLE shop.invoices TO shop_storefront;
+
+GRANT SELECT ON TABLE api.my_invoices TO shop_storefront;
+
+GRANT SELECT ON TABLE shop.order_items TO shop_app;
+GRANT SELECT ON TABLE shop.order_items TO shop_backoffice;
+
+GRANT SELECT(order_id) ON TABLE shop.order_items TO shop_storefront;
+
+GRANT SELECT(line_number) ON TABLE shop.order_items TO shop_storefront;
+
+GRANT SELECT(variant_id) ON TABLE shop.order_items TO shop_storefront;
+
+GRANT SELECT(currency) ON TABLE shop.order_items TO shop_storefront;
+
+GRANT SELECT(sku) ON TABLE shop.order_items TO shop_storefront;
+
+GRANT SELECT(product_name) ON TABLE shop.order_items TO shop_storefront;
+
+GRANT SELECT(variant_name) ON TABLE shop.order_items TO shop_storefront;
+
+GRANT SELECT(quantity) ON TABLE shop.order_items TO shop_storefront;
+
+GRANT SELECT(unit_price_minor) ON TABLE shop.order_items TO shop_storefront;
+
+GRANT SELECT(discount_minor) ON TABLE shop.order_items TO shop_storefront;
+
+GRANT SELECT(tax_minor) ON TABLE shop.order_items TO shop_storefront;
+
+GRANT SELECT(total_minor) ON TABLE shop.order_items TO shop_storefront;
+
+GRANT SELECT(shipped_quantity) ON TABLE shop.order_items TO shop_storefront;
+
+GRANT SELECT(cancelled_quantity) ON TABLE shop.order_items TO shop_storefront;
+
+GRANT SELECT(returned_quantity) ON TABLE shop.order_items TO shop_storefront;
+
+GRANT SELECT ON TABLE api.my_order_items TO shop_storefront;
+
+GRANT SELECT ON TABLE api.my_orders TO shop_storefront;
+
+GRANT SELECT ON TABLE shop.returns TO shop_app;
+GRANT SELECT ON TABLE shop.returns TO shop_backoffice;
+
+GRANT SELECT(return_id) ON TABLE shop.returns TO shop_storefront;
+
+GRANT SELECT(order_id) ON TABLE shop.returns TO shop_storefront;
+
+GRANT SELECT(status) ON TABLE shop.returns TO shop_storefront;
+
+GRANT SELECT(reason) ON TABLE shop.returns TO shop_storefront;
+
+GRANT SELECT(refundable_minor) ON TABLE shop.returns TO shop_storefront;
+
+GRANT SELECT(requested_at) ON TABLE shop.returns TO shop_storefront;
+
+GRANT SELECT(received_at) ON TABLE shop.returns TO shop_storefront;
+
+GRANT SELECT ON TABLE api.my_returns TO shop_storefront;
+
+GRANT SELECT ON TABLE shop.shipments TO shop_app;
+GRANT SELECT ON TABLE shop.shipments TO shop_backoffice;
+
+GRANT SELECT(shipment_id) ON TABLE shop.shipments TO shop_storefront;
+
+GRANT SELECT(order_id) ON TABLE shop.shipments TO shop_storefront;
+
+GRANT SELECT(carrier) ON TABLE shop.shipments TO shop_storefront;
+
+GRANT SELECT(tracking_number) ON TABLE shop.shipments TO shop_storefront;
+
+GRANT SELECT(shipped_at) ON TABLE shop.shipments TO shop_storefront;
+
+GRANT SELECT(delivered_at) ON TABLE shop.shipments TO shop_storefront;
+
+GRANT SELECT ON TABLE api.my_shipments TO shop_storefront;
+
+GRANT SELECT ON TABLE api.report_customers TO shop_analyst;
+
+GRANT SELECT ON TABLE shop.journal_lines TO shop_backoffice;
+
+GRANT SELECT ON TABLE shop.journals TO shop_backoffice;
+
+GRANT SELECT ON TABLE api.report_ledger TO shop_analyst;
+
+GRANT SELECT ON TABLE api.report_order_items TO shop_analyst;
+
+GRANT SELECT ON TABLE api.report_orders TO shop_analyst;
+
+GRANT SELECT ON TABLE shop.payments TO shop_app;
+GRANT SELECT ON TABLE shop.payments TO shop_backoffice;
+
+GRANT SELECT ON TABLE api.report_payments TO shop_analyst;
+
+GRANT SELECT ON TABLE api.report_returns TO shop_analyst;
+
+GRANT SELECT ON TABLE api.report_stock TO shop_analyst;
+
+GRANT SELECT ON TABLE shop.audit_log TO shop_backoffice;
 
 GRANT SELECT ON TABLE shop.categories TO shop_app;
 GRANT SELECT ON TABLE shop.categories TO shop_backoffice;
@@ -9714,20 +10514,11 @@ GRANT SELECT ON TABLE shop.credit_notes TO shop_backoffice;
 GRANT SELECT ON TABLE shop.currencies TO shop_app;
 GRANT SELECT ON TABLE shop.currencies TO shop_backoffice;
 
-GRANT SELECT ON TABLE shop.customers TO shop_app;
-GRANT SELECT ON TABLE shop.customers TO shop_backoffice;
-
 GRANT SELECT ON TABLE shop.deployment TO shop_app;
 GRANT SELECT ON TABLE shop.deployment TO shop_backoffice;
+GRANT SELECT ON TABLE shop.deployment TO shop_ci;
 
 GRANT SELECT ON TABLE shop.document_series TO shop_backoffice;
-
-GRANT SELECT ON TABLE shop.invoices TO shop_app;
-GRANT SELECT ON TABLE shop.invoices TO shop_backoffice;
-
-GRANT SELECT ON TABLE shop.journal_lines TO shop_backoffice;
-
-GRANT SELECT ON TABLE shop.journals TO shop_backoffice;
 
 GRANT SELECT ON TABLE shop.ledger_accounts TO shop_backoffice;
 
@@ -9743,9 +10534,6 @@ GRANT SELECT ON TABLE shop.order_item_cancellations TO shop_backoffice;
 GRANT SELECT ON TABLE shop.order_item_taxes TO shop_app;
 GRANT SELECT ON TABLE shop.order_item_taxes TO shop_backoffice;
 
-GRANT SELECT ON TABLE shop.order_items TO shop_app;
-GRANT SELECT ON TABLE shop.order_items TO shop_backoffice;
-
 GRANT SELECT ON TABLE shop.order_shipping_taxes TO shop_app;
 GRANT SELECT ON TABLE shop.order_shipping_taxes TO shop_backoffice;
 
@@ -9759,10 +10547,8 @@ GRANT SELECT ON TABLE shop.payment_events TO shop_backoffice;
 
 GRANT SELECT ON TABLE shop.payment_exceptions TO shop_backoffice;
 
-GRANT SELECT ON TABLE shop.payments TO shop_app;
-GRANT SELECT ON TABLE shop.payments TO shop_backoffice;
-
 GRANT SELECT ON TABLE shop.pii_columns TO shop_backoffice;
+GRANT SELECT ON TABLE shop.pii_columns TO shop_ci;
 
 GRANT SELECT ON TABLE shop.product_categories TO shop_app;
 GRANT SELECT ON TABLE shop.product_categories TO shop_backoffice;
@@ -9785,14 +10571,8 @@ GRANT SELECT ON TABLE shop.refunds TO shop_backoffice;
 GRANT SELECT ON TABLE shop.return_items TO shop_app;
 GRANT SELECT ON TABLE shop.return_items TO shop_backoffice;
 
-GRANT SELECT ON TABLE shop.returns TO shop_app;
-GRANT SELECT ON TABLE shop.returns TO shop_backoffice;
-
 GRANT SELECT ON TABLE shop.shipment_items TO shop_app;
 GRANT SELECT ON TABLE shop.shipment_items TO shop_backoffice;
-
-GRANT SELECT ON TABLE shop.shipments TO shop_app;
-GRANT SELECT ON TABLE shop.shipments TO shop_backoffice;
 
 GRANT SELECT ON TABLE shop.shipping_methods TO shop_app;
 GRANT SELECT ON TABLE shop.shipping_methods TO shop_backoffice;
@@ -9824,4 +10604,4 @@ ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON TYPES FROM PUBLIC;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC;
 
--- fingerprint: 061b1735f0a934b87b60203da9f8bb45e1cdf568cb7d4ce8c26d30893fc4e6f8
+-- fingerprint: c04d0965342c31f0548cc1ea64d83d8a3c9334b778550183e55de114ed34c01f

@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     results = examination.examine(settings, wanted, thresholds, _facts(arguments, settings))
     print(report.as_json(results, settings.describe()) if arguments.json else report.table(results))
     if arguments.publish:
-        sent = publish.publish(_cloudwatch(settings), results, instance)
+        sent = publish.publish(_cloudwatch(settings), results, instance, partial=bool(arguments.only))
         console.say(f"published {sent} metrics of {instance} to {publish.NAMESPACE}")
     return report.exit_code(results)
 

@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from ecommerce_dms import console
-from ecommerce_dms.aws import access_leases, public_address, runner_access
+from ecommerce_dms.aws import access_leases, ca_bundle, public_address, runner_access
 from ecommerce_dms.aws.access_leases import Leases, names
 from ecommerce_dms.aws.runner_access import Place
 from ecommerce_dms.console import say
@@ -50,6 +50,9 @@ def main(argv: list[str] | None = None) -> int:
 def open_(arguments: argparse.Namespace, place: Place, leases: Leases) -> int:
     """Lease the address; the lease's end, rule and address are the result."""
     name = arguments.lease or runner_access.lease_name()
+    # Before anything is open: without them, nothing could be done with the way in.
+    for line in ca_bundle.ensure_for(place.host):
+        say(line)
     if arguments.address:
         detect = partial(public_address.checked, arguments.address)
     else:

@@ -24,6 +24,7 @@ EXAMPLES = """\
 examples:
   python scripts/state_bucket.py acme-shop-state
   python scripts/state_bucket.py acme-shop-state --region eu-central-1
+  python scripts/state_bucket.py acme-shop-state --backend-only     on a runner: the bucket is there
 """
 
 
@@ -31,17 +32,22 @@ def main(argv: list[str] | None = None) -> int:
     """Makes the bucket and writes backend.tf, unless there is one."""
     arguments = _parser().parse_args(argv)
     name = state_bucket.checked_name(arguments.bucket)
+    if not arguments.backend_only:
+        _ensure(name, arguments.region)
+    _write_backend(arguments.folder, name, arguments.region)
+    return 0
+
+
+def _ensure(name: str, region: str) -> None:
     try:
-        aws = boto3.session.Session(region_name=arguments.region)
+        aws = boto3.session.Session(region_name=region)
         s3, sts = aws.client("s3", config=Config(retries={"mode": "standard"})), aws.client("sts")
     except (BotoCoreError, ValueError) as error:
         raise AwsRefused(f"AWS cannot be asked: {error}") from None
     with explained("sts"):
         account = sts.get_caller_identity()["Account"]
-    bucket = state_bucket.ensure(s3, name, region=arguments.region, account=account)
-    say(f"bucket {name} in account {account}, {arguments.region}: {'made' if bucket.made else 'was there; set right'}")
-    _write_backend(arguments.folder, name, arguments.region)
-    return 0
+    bucket = state_bucket.ensure(s3, name, region=region, account=account)
+    say(f"bucket {name} in account {account}, {region}: {'made' if bucket.made else 'was there; set right'}")
 
 
 def _write_backend(folder: Path, name: str, region: str) -> None:
@@ -67,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("bucket", help="its name: unique in all of AWS, like acme-shop-state")
     parser.add_argument("--region", default="eu-west-1", metavar="NAME", help="default: eu-west-1")
+    parser.add_argument("--backend-only", action="store_true", help="write backend.tf and ask AWS nothing")
     parser.add_argument("--folder", type=Path, default=TERRAFORM, metavar="DIR", help="where backend.tf goes")
     return parser
 

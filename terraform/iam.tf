@@ -5,7 +5,8 @@
 #   GitHub roles     off by default; without keys, each bound to one repository and to
 #                      plan    pull requests: reads what a plan reads, no secret, no data
 #                      deploy  the GitHub environment named like var.environment: applies this stack
-#                      lease   the same, only with access = "leased_public": opens the empty group for minutes
+#                      migrate the same environment: a way in (a lease or the tunnel) and a token as github.login,
+#                              which runs migrations and the checks of the live database
 #
 # Pull requests from forks get nothing: GitHub gives their workflows no token.
 
@@ -86,10 +87,10 @@ locals {
   )
 
   github_contexts = { for role, context in {
-    plan   = "pull_request"
-    deploy = "environment:${var.environment}"
-    lease  = "environment:${var.environment}"
-  } : role => context if var.github != null && (role != "lease" || local.leased) }
+    plan    = "pull_request"
+    deploy  = "environment:${var.environment}"
+    migrate = "environment:${var.environment}"
+  } : role => context if var.github != null }
 
   github_subjects = { for role, context in local.github_contexts : role => [for repository in local.github_repositories : "repo:${repository}:${context}"] }
 
@@ -438,11 +439,27 @@ data "aws_iam_policy_document" "github_lease" {
   }
 }
 
+# Gets in for minutes and logs in by token; changes nothing on AWS but its own lease.
+data "aws_iam_policy_document" "github_migrate" {
+  count = var.github == null ? 0 : 1
+
+  source_policy_documents = concat(
+    data.aws_iam_policy_document.github_lease[*].json,
+    data.aws_iam_policy_document.tunnel_use[*].json,
+  )
+
+  statement {
+    sid       = "LogInByToken"
+    actions   = ["rds-db:connect"]
+    resources = [for id in local.login_resource_ids : "arn:${local.partition}:rds-db:${var.region}:${local.account_id}:dbuser:${id}/${var.github.login}"]
+  }
+}
+
 locals {
   github_policies = {
-    plan   = one(data.aws_iam_policy_document.github_plan[*].json)
-    deploy = one(data.aws_iam_policy_document.github_deploy[*].json)
-    lease  = one(data.aws_iam_policy_document.github_lease[*].json)
+    plan    = one(data.aws_iam_policy_document.github_plan[*].json)
+    deploy  = one(data.aws_iam_policy_document.github_deploy[*].json)
+    migrate = one(data.aws_iam_policy_document.github_migrate[*].json)
   }
 }
 

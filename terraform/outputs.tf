@@ -128,6 +128,6 @@ output "dashboard_name" {
 }
 
 output "github_role_arns" {
-  description = "Roles for GitHub Actions: plan (pull requests), deploy (the environment), lease (runner access)."
+  description = "Roles for GitHub Actions: plan (pull requests), deploy and migrate (the environment)."
   value       = { for name, role in aws_iam_role.github : name => role.arn }
 }

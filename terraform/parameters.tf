@@ -21,7 +21,7 @@ locals {
     "log_statement"                       = { value = "ddl", apply = "immediate", aurora = "instance" }
     "log_min_duration_statement"          = { value = "1000", apply = "immediate", aurora = "instance" }
     "log_error_verbosity"                 = { value = "verbose", apply = "immediate", aurora = "instance" } # with the SQLSTATE: refused checkouts are counted by it
-    "log_connections"                     = { value = "all", apply = "immediate", aurora = "instance" } # PostgreSQL 18 takes a list, no 0 or 1
+    "log_connections"                     = { value = "all", apply = "immediate", aurora = "instance" }     # PostgreSQL 18 takes a list, no 0 or 1
     "log_disconnections"                  = { value = "1", apply = "immediate", aurora = "instance" }
     "log_lock_waits"                      = { value = "1", apply = "immediate", aurora = "instance" }
     "log_temp_files"                      = { value = "0", apply = "immediate", aurora = "instance" }

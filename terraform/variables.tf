@@ -615,7 +615,7 @@ variable "iam_logins" {
 }
 
 variable "github" {
-  description = "Roles that GitHub Actions of one repository assumes without keys; none by default. Repositories since July 2026 name themselves with ids in their tokens: give owner_id and repository_id for those. `oidc_provider_arn` takes the account's provider if it has one. `state_bucket` is the S3 bucket of the state, whose keys begin with <project>-<environment>/."
+  description = "Roles that GitHub Actions of one repository assumes without keys; none by default. Repositories since July 2026 name themselves with ids in their tokens: give owner_id and repository_id for those. `oidc_provider_arn` takes the account's provider if it has one. `state_bucket` is the S3 bucket of the state, whose keys begin with <project>-<environment>/. `login` is the database login that migrates and checks, by token."
   type = object({
     owner             = string
     repository        = string
@@ -623,12 +623,18 @@ variable "github" {
     repository_id     = optional(string)
     oidc_provider_arn = optional(string)
     state_bucket      = optional(string)
+    login             = optional(string, "shop_deploy")
   })
   default = null
 
   validation {
     condition     = var.github == null ? true : can(regex("^[A-Za-z0-9-]+$", var.github.owner)) && can(regex("^[A-Za-z0-9._-]+$", var.github.repository))
     error_message = "github.owner or github.repository is no name. Write them apart and without wildcards: owner = \"example\", repository = \"shop\"."
+  }
+
+  validation {
+    condition     = var.github == null ? true : can(regex("^[a-z][a-z0-9_]{0,62}$", var.github.login)) && var.github.login != var.database.username
+    error_message = "github.login is no login of its own. Write a name such as shop_deploy, which scripts/db_roles.py makes; never the master's."
   }
 
   validation {

@@ -85,6 +85,20 @@ UPDATE shop.customers SET is_tax_exempt = true WHERE customer_id = '01990000-000
 -- invariant: none: the constraint is the rule
 INSERT INTO shop.customer_credentials (customer_id, password_hash) VALUES ('01990000-0000-7000-8000-00000000c002', 'correct horse battery staple');
 
+-- attack: password_goes_to_another_customer
+-- rule: a password stays with the customer who set it
+-- guard: trigger shop.customer_credentials customer_credentials_stay_with_their_customer
+-- refused: SH102 customer_credentials_stay_with_their_customer
+-- invariant: none: a password of the one looks like a password of the other
+UPDATE shop.customer_credentials SET customer_id = '01990000-0000-7000-8000-00000000c005' WHERE customer_id = '01990000-0000-7000-8000-00000000c001';
+
+-- attack: address_goes_to_another_customer
+-- rule: an address stays in the book of its customer
+-- guard: trigger shop.addresses addresses_stay_with_their_customer
+-- refused: SH102 addresses_stay_with_their_customer
+-- invariant: none: an address of the one looks like an address of the other
+UPDATE shop.addresses SET customer_id = '01990000-0000-7000-8000-00000000c002' WHERE address_id = '01990000-0000-7000-8000-00000000ad02';
+
 -- attack: session_ends_before_it_begins
 -- rule: a session ends after it began
 -- guard: constraint shop.login_sessions ck_login_sessions_expires_after_created

@@ -182,6 +182,16 @@ WITH header AS (
 )
 INSERT INTO shop.return_items (return_id, line_number, order_id, quantity) VALUES ('01990000-0000-7000-8000-000000004eb1', 1, '01990000-0000-7000-8000-00000000d004', 1);
 
+-- attack: return_of_next_year
+-- rule: a return is announced now, or it could never be received
+-- guard: trigger shop.returns returns_start_at_rest
+-- refused: SH103 returns_start_at_rest
+-- invariant: none: a moment says nothing about the goods
+WITH header AS (
+    INSERT INTO shop.returns (return_id, order_id, reason, requested_at) VALUES ('01990000-0000-7000-8000-000000004eb1', '01990000-0000-7000-8000-00000000d004', 'Later', now() + interval '1 year')
+)
+INSERT INTO shop.return_items (return_id, line_number, order_id, quantity) VALUES ('01990000-0000-7000-8000-000000004eb1', 1, '01990000-0000-7000-8000-00000000d004', 1);
+
 -- attack: refundable_is_written
 -- rule: what may be refunded is the value of what came back
 -- guard: trigger shop.returns returns_sums_are_kept

@@ -228,6 +228,13 @@ UPDATE shop.orders SET contact_email = 'thief@example.net' WHERE order_id = '019
 -- invariant: none: another number is a number too
 UPDATE shop.orders SET contact_phone = '+353 1 000' WHERE order_id = '01990000-0000-7000-8000-00000000d003';
 
+-- attack: request_of_an_order_changes
+-- rule: what was asked for is compared with every retry: it does not change, it can only be erased
+-- guard: trigger shop.orders orders_contact_is_only_erased
+-- refused: SH102 orders_contact_is_only_erased
+-- invariant: none: another digest is a digest too
+UPDATE shop.orders SET request_digest = sha256('another') WHERE order_id = '01990000-0000-7000-8000-00000000d003';
+
 -- attack: two_orders_from_one_cart
 -- rule: one cart makes one order (Magento 13952, WooCommerce 62659)
 -- hostile: 12
@@ -1253,6 +1260,15 @@ INSERT INTO shop.coupon_redemptions (order_id, coupon_id, currency, discount_min
 -- after: order_awaiting_its_redemption_of_a_stranger
 INSERT INTO shop.coupon_redemptions (order_id, coupon_id, currency, discount_minor, released_at)
 VALUES ('01990000-0000-7000-8000-00000000db04', 2, 'EUR', 100, now());
+
+-- attack: redemption_of_next_year
+-- rule: a coupon is redeemed now, or it could never be released
+-- guard: trigger shop.coupon_redemptions coupon_redemptions_start_unreleased
+-- refused: SH103 coupon_redemptions_start_unreleased
+-- invariant: none: a moment says nothing about the count
+-- after: order_awaiting_its_redemption_of_a_stranger
+INSERT INTO shop.coupon_redemptions (order_id, coupon_id, currency, discount_minor, redeemed_at)
+VALUES ('01990000-0000-7000-8000-00000000db04', 2, 'EUR', 100, now() + interval '1 year');
 
 -- given: order_awaiting_its_redemption_of_a_stranger
 INSERT INTO shop.carts (cart_id, currency, coupon_id, expires_at) VALUES ('01990000-0000-7000-8000-00000000cb04', 'EUR', 2, now() + interval '1 day');

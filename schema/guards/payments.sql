@@ -386,6 +386,14 @@ VALUES ('01990000-0000-7000-8000-000000009a03', '01990000-0000-7000-8000-0000000
 INSERT INTO shop.refunds (payment_id, order_id, currency, amount_minor, reason, state, settled_at)
 VALUES ('01990000-0000-7000-8000-000000009a03', '01990000-0000-7000-8000-00000000d003', 'EUR', 100, 'Quick', 'succeeded', now());
 
+-- attack: refund_of_next_year
+-- rule: a refund is requested now, or it could never be settled
+-- guard: trigger shop.refunds refunds_start_pending
+-- refused: SH103 refunds_start_pending
+-- invariant: none: a moment says nothing about the money
+INSERT INTO shop.refunds (payment_id, order_id, currency, amount_minor, reason, requested_at)
+VALUES ('01990000-0000-7000-8000-000000009a03', '01990000-0000-7000-8000-00000000d003', 'EUR', 100, 'Later', now() + interval '1 year');
+
 -- attack: refund_grows
 -- rule: what a refund is for does not change
 -- guard: trigger shop.refunds refunds_facts_are_immutable

@@ -1,6 +1,6 @@
 """Alembic runs this for every command: it connects, lets nobody else migrate meanwhile, runs the revisions.
 
-What the parts do, and why, stands in the files beside it: lock.py, steps.py, guards.py, numbering.py.
+What the parts do, and why, stands in the files beside it: lock.py, steps.py, guards.py, numbering.py, new_revision.py.
 """
 
 import logging
@@ -17,7 +17,7 @@ from ecommerce_dms.settings_checks import ENVIRONMENTS
 from models import metadata
 from sqlalchemy import Connection
 
-from migrations import guards, lock, steps
+from migrations import guards, lock, new_revision, steps  # noqa: F401 (new_revision registers its hook)
 from migrations.numbering import number_revision
 
 log = logging.getLogger("alembic.shop")

@@ -5,7 +5,14 @@
 %>\
 """${message}
 
-Say here what changes and why now, and what a running application notices.
+What changes, and why now:
+
+What a running application notices, while this runs and after it:
+
+(Answer both, then delete this paragraph. SQL stands in the files beside this one, ${up_revision}_….sql and
+${up_revision}_….down.sql; a revision takes a strong lock on one table at most; what scans, builds or fills is another
+revision. A rule that data must keep gets an attack in schema/guards/ and, where a trigger keeps it, an invariant.
+How each is done: docs/migrations.md. Then: scripts/lint.py migrations, scripts/dump_schema.py, scripts/local.py test.)
 """
 
 % if "sa." in up + down:
@@ -14,7 +21,7 @@ import sqlalchemy as sa
 % if up or down:
 from alembic import op
 % endif
-% if not up:
+% if not up or not down:
 from migrations.sql_beside import run_sql_beside
 % endif
 % if imports:
@@ -32,4 +39,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Undo it, for development; production goes forward only."""
-    ${down or 'raise NotImplementedError("drop what upgrade() made")'}
+    ${down or 'run_sql_beside(__file__, ".down.sql")'}

@@ -100,6 +100,7 @@ class Reference:
 
     functions: dict[str, Function]
     types: list[tuple[str, str, str]]
+    views: list[tuple[str, str, str, list[str]]]
     codes: dict[str, str]
     examples: dict[str, list[Example]] = field(default_factory=dict)
 
@@ -111,12 +112,12 @@ def read(settings: Settings) -> Reference:
     """What the database of `settings`, at head, and the files beside it say."""
     with closing(connect(settings, role=OWNER, options={"search_path": "pg_catalog"})) as connection:
         functions = {row[0]: Function(*row[:4], tuple(row[4])) for row in _rows(connection, _FUNCTIONS)}
-        types = _rows(connection, _TYPES)
+        types, views = _rows(connection, _TYPES), _rows(connection, _VIEWS)
     examples: dict[str, list[Example]] = {}
     for story in STORIES:
         for example in examples_of((EXAMPLES / f"{story}.sql").read_text(encoding="utf-8")):
             examples.setdefault(example.function, []).append(example)
-    return Reference(functions, types, codes_of_migrations(), examples)
+    return Reference(functions, types, views, codes_of_migrations(), examples)
 
 
 _FUNCTIONS = """
@@ -134,6 +135,16 @@ _TYPES = """
             FROM pg_attribute WHERE attrelid = typrelid AND attnum > 0)
     FROM pg_type AS t JOIN pg_class AS c ON c.oid = typrelid
     WHERE typnamespace = 'api'::regnamespace AND relkind = 'c'
+    ORDER BY 1
+"""
+_VIEWS = """
+    SELECT c.oid::regclass::text, coalesce(obj_description(c.oid, 'pg_class'), ''),
+           (SELECT string_agg(format('%s %s', attname, format_type(atttypid, atttypmod)), ', ' ORDER BY attnum)
+            FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0),
+           ARRAY(SELECT grantee::regrole::text FROM aclexplode(relacl)
+                 WHERE grantee <> relowner AND privilege_type = 'SELECT' ORDER BY 1)
+    FROM pg_class AS c
+    WHERE relnamespace = 'api'::regnamespace AND relkind = 'v'
     ORDER BY 1
 """
 
@@ -249,7 +260,7 @@ def markdown(reference: Reference, worked_example: str) -> str:
     for chapter in CHAPTERS:
         functions = [reference.functions[name] for name in chapters if chapters[name] == chapter]
         parts.append(f"## {chapter}\n\n" + "\n".join(_function(each, reference) for each in functions))
-    parts += [_types(reference), _codes(reference)]
+    parts += [_views(reference), _types(reference), _codes(reference)]
     return "\n".join(parts)
 
 
@@ -259,7 +270,7 @@ def _contents(reference: Reference, chapters: dict[str, str]) -> str:
         return ", ".join(f"[{name.removeprefix('api.')}](#{name.replace('.', '')})" for name in names)
 
     rows = [f"- **{chapter}**: {links(chapter)}" for chapter in CHAPTERS]
-    return "\n".join([*rows, "- [Types](#types), [errors](#errors)", ""])
+    return "\n".join([*rows, "- [Views](#views), [types](#types), [errors](#errors)", ""])
 
 
 def _worked_example(output: str) -> str:
@@ -278,6 +289,14 @@ def _function(function: Function, reference: Reference) -> str:
     for example in reference.examples.get(function.name, ()):
         parts.append(f"{example.says}\n\n```sql\n{example.sql}\n```\n")
     return "\n".join(parts)
+
+
+def _views(reference: Reference) -> str:
+    shown = "".join(
+        f"- `{name}` ({_shorter(columns)}): {meaning} Read by {', '.join(readers)}.\n"
+        for name, meaning, columns, readers in reference.views
+    )
+    return f"## Views\n\nWhose rows they show, and to whom, is told in [security.md](security.md).\n\n{shown}"
 
 
 def _types(reference: Reference) -> str:

@@ -40,6 +40,7 @@ ROLES = (
         "Monitoring: server statistics and health checks, no shop data.",
         member_of="pg_monitor",
     ),
+    Role("shop_ci", "Checks of a live database: its structure and its proof of consistency, no row of anybody."),
 )
 
 SCHEMAS = {

@@ -335,7 +335,7 @@ def together(jobs: Iterable[Callable[[], Any]]) -> list[Any]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(300)
+        thread.join(600)
         assert not thread.is_alive(), "a call hangs"
     return results
 

@@ -30,6 +30,10 @@ def test_a_measurement_prints_its_table_and_leaves_the_shop_whole(
     assert benchmark.main([command, "--quick"]) == 0
     printed = capsys.readouterr().out
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in printed.splitlines() if line.startswith("|")]
+    if command == "reads":
+        rows, policies = rows[:8], rows[8:]
+        assert policies[0] == ["read by", "ms", "more", "buffers"]
+        assert len({row[-1] for row in policies[2:5]}) == 1, "a policy makes a plan look at more"
     assert rows[0] == COLUMNS[command]
     assert [row[0] for row in rows[2:]] == FIRST_CELLS[command]
     measured = [

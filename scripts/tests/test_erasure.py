@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import subprocess
@@ -137,7 +138,10 @@ def computed(shop: Shop) -> list[tuple[str, str]]:
 def held(shop: Shop, table: str, column: str) -> set[str]:
     """What the column holds of people, as it stands in a dump."""
     found = shop(f"SELECT DISTINCT format('%%s', {column}) FROM shop.{table} WHERE {column} IS NOT NULL")
-    return {value for (value,) in found if not re.fullmatch(r"erased(-[0-9a-f-]{36}@erased\.invalid)?", value)}
+    digest = r"\\x" + hashlib.sha256(b"erased").hexdigest()
+    return {
+        value for (value,) in found if not re.fullmatch(rf"erased(-[0-9a-f-]{{36}}@erased\.invalid)?|{digest}", value)
+    }
 
 
 def data_dump(settings: Settings) -> str:

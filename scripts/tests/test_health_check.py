@@ -276,6 +276,12 @@ def _(shop, superuser):
     yield {"facts": Facts(certificate_valid_until=SOON, authority_valid_until=LATER)}
 
 
+@fault("guards-off")
+def _(shop, superuser):
+    run(shop, "ALTER TABLE shop.stock_levels DISABLE TRIGGER USER")
+    yield {}
+
+
 @fault("integrity")
 def _(shop, superuser):
     run(
@@ -328,6 +334,44 @@ def test_a_check_flags_its_fault(name: str, healthy: Settings, superuser: Settin
     assert (result.failed, result.left_out) == ("", "")
     assert result.severity in ("warning", "critical")
     assert all(found.message and found.subject for found in result.findings)
+
+
+@pytest.mark.parametrize(
+    ("statement", "as_superuser", "severity", "words"),
+    [
+        ("ALTER TABLE shop.orders DISABLE TRIGGER ALL", True, "critical", "RI_ConstraintTrigger"),
+        (
+            "ALTER TABLE shop.orders ADD CONSTRAINT ck_new CHECK (total_minor >= 0) NOT VALID",
+            False,
+            "warning",
+            "NOT VALID",
+        ),
+        (
+            "ALTER TABLE shop.orders ADD CONSTRAINT ck_new CHECK (total_minor >= 0) NOT ENFORCED",
+            False,
+            "critical",
+            "ENFORCED",
+        ),
+    ],
+)
+def test_whatever_guard_is_set_aside_is_named(
+    statement: str,
+    as_superuser: bool,
+    severity: str,
+    words: str,
+    healthy: Settings,
+    superuser: Settings,
+    monitor: tuple[str, str],
+) -> None:
+    run(
+        replace(superuser, dbname=healthy.dbname) if as_superuser else healthy,
+        statement,
+        role=None if as_superuser else OWNER,
+    )
+    (looked,) = examine(healthy, monitor, "guards-off")
+    (found,) = looked.findings
+    assert (found.severity, found.subject) == (severity, "shop.orders")
+    assert words in found.message
 
 
 def test_a_healthy_shop_is_silent_and_nothing_is_left_out(healthy: Settings, monitor: tuple[str, str]) -> None:
@@ -626,6 +670,17 @@ def test_severities_and_a_heartbeat_arrive_in_cloudwatch(
         "outbox-parked": 1,
         publish.ALL: 1,
     }
+
+
+def test_a_partial_run_may_say_that_something_is_wrong_and_not_that_all_is_well() -> None:
+    def names(*severities: str, **more: Any) -> set[tuple[str, str | None]]:
+        data = publish.metrics([result(*severities)], "shop-test", **more)
+        return {(each["MetricName"], {d["Name"]: d["Value"] for d in each["Dimensions"]}.get("Check")) for each in data}
+
+    check = CHECKS[0].name
+    assert names() == {("Severity", check), ("Severity", "all"), ("Heartbeat", None)}
+    assert names(partial=True) == {("Severity", check)}
+    assert names("critical", partial=True) == {("Severity", check), ("Severity", "all")}
 
 
 def published(instance: str) -> dict[tuple[str, str, str | None], float]:

@@ -4,6 +4,7 @@ The revisions are toys; the server is real.
 """
 
 import logging
+import re
 import threading
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -216,6 +217,14 @@ def test_a_revision_that_gets_no_lock_in_time_is_repeated_until_it_does(upgrade,
     assert tables(database) == {"busy", "before"}
 
 
+def test_a_revision_gives_way_within_a_second_and_before_the_server_looks_for_a_deadlock(upgrade, revisions, database):
+    milliseconds = "SELECT name, setting::int AS ms FROM pg_settings WHERE name IN ('lock_timeout', 'deadlock_timeout')"
+    revisions.add(f'op.execute("CREATE TABLE shop.seen AS {milliseconds}")')
+    upgrade()
+    seen = dict(query(database, "SELECT name, ms FROM shop.seen"))
+    assert 0 < seen["lock_timeout"] < min(1000, seen["deadlock_timeout"])
+
+
 def test_repeating_does_not_go_beyond_a_relative_target(upgrade, revisions, database):
     revisions.add_table("busy")
     revisions.add_table("two")
@@ -276,6 +285,88 @@ def test_an_index_built_concurrently_waits_longer_than_the_lock_timeout(upgrade,
         patience.join()
     assert query(database, "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid") == []
     assert query(database, "SELECT x FROM shop.after") == [("10ms",)]
+
+
+# Batches
+
+FILL = """
+    UPDATE shop.big SET y = 1
+    WHERE x IN (SELECT x FROM shop.big WHERE y IS NULL ORDER BY x LIMIT 4 FOR NO KEY UPDATE)
+"""
+
+
+@pytest.fixture
+def big(revisions):
+    """A table of ten rows, and the revision after it, which fills a column four rows at a time."""
+    revisions.add(
+        'op.execute("CREATE TABLE shop.big (x int PRIMARY KEY, y int)")',
+        'op.execute("INSERT INTO shop.big SELECT generate_series(1, 10)")',
+    )
+    revisions.add(
+        "from migrations.online import in_batches",
+        f"in_batches({FILL!r})",
+        "op.execute(\"CREATE TABLE shop.after AS SELECT current_setting('lock_timeout') AS x\")",
+    )
+
+
+def batches(database):
+    """How many rows each transaction has filled."""
+    return [
+        rows
+        for (rows,) in query(
+            database, "SELECT count(*) FROM shop.big WHERE y IS NOT NULL GROUP BY xmin ORDER BY min(x)"
+        )
+    ]
+
+
+def test_batches_are_committed_one_by_one_until_nothing_is_left(upgrade, big, database):
+    upgrade(lock_timeout="1s")
+    assert batches(database) == [4, 4, 2]
+    assert query(database, "SELECT x FROM shop.after") == [("1s",)]
+
+
+def test_batches_that_fail_half_way_go_on_where_they_stopped(upgrade, big, database):
+    upgrade("0001")
+    query(database, "ALTER TABLE shop.big ADD CONSTRAINT in_the_way CHECK (x <> 7 OR y IS NULL)")
+    with pytest.raises(DBAPIError, match="in_the_way"):
+        upgrade()
+    assert (batches(database), migrations.current(database)) == ([4], "0001")
+    query(database, "ALTER TABLE shop.big DROP CONSTRAINT in_the_way")
+    upgrade()
+    assert (batches(database), migrations.current(database)) == ([4, 4, 2], "0002")
+
+
+def test_batches_wait_for_a_row_longer_than_the_lock_timeout(upgrade, big, database):
+    upgrade("0001")
+    waits = """
+        SELECT pid FROM pg_stat_activity
+        WHERE datname = current_database() AND query LIKE '%UPDATE shop.big%' AND wait_event_type = 'Lock'
+          AND pid <> pg_backend_pid() AND clock_timestamp() - query_start > interval '20 ms'
+    """
+    with closing(connect(database, role=OWNER)) as buyer:
+        buyer.cursor().execute("SELECT FROM shop.big WHERE x = 6 FOR UPDATE")
+
+        def let_go_once_the_batch_has_waited():
+            while not query(database, waits, role=None):
+                pass
+            buyer.rollback()
+
+        patience = threading.Thread(target=let_go_once_the_batch_has_waited, daemon=True)
+        patience.start()
+        upgrade(lock_timeout="10ms", statement_timeout="20s")
+        patience.join()
+    assert batches(database) == [4, 4, 2]
+
+
+def test_batches_printed_for_an_administrator_do_the_same(upgrade, revisions, big, database):
+    upgrade("0001")
+    printed = revisions.run_alembic(None, "upgrade", "0001:0002", "--sql")
+    assert printed.returncode == 0, printed.stderr
+    before, block, after = re.split(r"(^DO \$in_batches\$.*?^\$in_batches\$;$)", printed.stdout, flags=re.M | re.S)
+    # Each batch commits, which the server allows outside a transaction alone.
+    assert (before.count("BEGIN;"), before.count("COMMIT;"), after.count("BEGIN;")) == (1, 1, 1)
+    query(database, block)
+    assert batches(database) == [4, 4, 2]
 
 
 # What must not be left behind

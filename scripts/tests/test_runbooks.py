@@ -89,6 +89,21 @@ def test_the_index_lists_every_alarm_under_its_severity() -> None:
         assert listed == sorted(key for key, (whom, _) in alarm_rows().items() if whom == severity)
 
 
+def test_the_index_lists_every_page_once() -> None:
+    listed = re.findall(r"^\| \[([a-z-]+)\]\(\1\.md\) \|", INDEX.read_text(), re.M)
+    assert sorted(listed) == sorted(path.stem for path in RUNBOOKS.glob("*.md") if path != INDEX)
+
+
+def test_the_index_says_of_a_check_or_an_operation_what_its_page_says() -> None:
+    index = INDEX.read_text()
+    for kind, heading in (("Check", "## Checks"), ("Operation", "## Operations")):
+        rows = re.findall(r"^\| \[([a-z-]+)\]\(\1\.md\) \| (.+) \|$", index.split(heading)[1].split("\n## ")[0], re.M)
+        assert rows == sorted(rows)
+        assert len(rows) > 10
+        for page, said in rows:
+            assert (RUNBOOKS / f"{page}.md").read_text().split("\n")[2] == f"{kind} · {said}"
+
+
 # --- Commands ---------------------------------------------------------------------------------------------------------------
 
 

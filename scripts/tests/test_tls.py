@@ -1,13 +1,12 @@
-"""Encryption on the way, which the embedded server is built without: who is trusted, who is refused, and what it says.
+"""Encryption on the way: who is trusted, who is refused, and what is said about it.
 
-TLS_SERVER_URL names a superuser of a throw-away PostgreSQL, such as the service container of ci.yml; the tests give it
-certificates of their own. Without it they are skipped.
+The embedded server is built without TLS, so a front speaks it (tls_front.py). TLS_SERVER_URL names a superuser of a
+throw-away PostgreSQL instead, such as the service container of ci.yml: then the server itself does, with the test's
+certificate.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import datetime
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -15,54 +14,17 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from conftest import until
+from conftest import as_environment, until
 from ecommerce_dms.connection import ConnectionFailed, connect
+from ecommerce_dms.embedded import EmbeddedServer
 from ecommerce_dms.settings import Settings, load_settings
 from psycopg2 import sql
 
-x509 = pytest.importorskip("cryptography.x509", reason="pip install -r scripts/requirements-dev.txt")
-from cryptography.hazmat.primitives import hashes, serialization  # noqa: E402
-from cryptography.hazmat.primitives.asymmetric import ec  # noqa: E402
+pytest.importorskip("cryptography", reason="needs cryptography: pip install -r scripts/requirements-dev.txt")
+from certificates import Authority, authority
+from tls_front import tls_front
 
 NAME = "shop.abcdefghijkl.eu-west-1.rds.amazonaws.com"
-
-if "TLS_SERVER_URL" not in os.environ:
-    pytest.skip("TLS_SERVER_URL names no server whose certificate may be replaced", allow_module_level=True)
-
-
-@dataclasses.dataclass(frozen=True)
-class Authority:
-    """Somebody who signs certificates, as Amazon does for RDS."""
-
-    key: ec.EllipticCurvePrivateKey
-    certificate: x509.Certificate
-
-    @property
-    def pem(self) -> str:
-        return self.certificate.public_bytes(serialization.Encoding.PEM).decode()
-
-
-def signed(
-    subject: str, key: ec.EllipticCurvePrivateKey, issuer: Authority | None, **extensions: bool
-) -> x509.Certificate:
-    """A certificate for one day; its own issuer where there is none."""
-    name = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, subject)])
-    now = datetime.datetime.now(datetime.UTC)
-    builder = x509.CertificateBuilder().subject_name(name).public_key(key.public_key())
-    builder = builder.issuer_name(issuer.certificate.subject if issuer else name)
-    builder = builder.serial_number(x509.random_serial_number())
-    builder = builder.not_valid_before(now - datetime.timedelta(minutes=5))
-    builder = builder.not_valid_after(now + datetime.timedelta(days=1))
-    if extensions.get("authority"):
-        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    else:
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(subject)]), critical=False)
-    return builder.sign(issuer.key if issuer else key, hashes.SHA256())
-
-
-def authority(name: str) -> Authority:
-    key = ec.generate_private_key(ec.SECP256R1())
-    return Authority(key, signed(name, key, None, authority=True))
 
 
 @pytest.fixture(scope="module")
@@ -71,18 +33,27 @@ def trusted() -> Authority:
 
 
 @pytest.fixture(scope="module")
-def server(trusted: Authority) -> Iterator[dict[str, str]]:
+def server(
+    trusted: Authority, embedded_server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, str]]:
     """The settings that reach a server with a certificate for NAME, whatever its address."""
-    url = os.environ["TLS_SERVER_URL"]
-    key = ec.generate_private_key(ec.SECP256R1())
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
-    ).decode()
-    certificate = signed(NAME, key, trusted).public_bytes(serialization.Encoding.PEM).decode()
+    certificate, key = trusted.server(NAME)
+    if url := os.environ.get("TLS_SERVER_URL"):
+        yield given_certificate(url, certificate, key)
+        return
+    both = tmp_path_factory.mktemp("tls") / "both.pem"
+    both.write_text(certificate + key)
+    parameters = embedded_server.connection_parameters()
+    with tls_front(str(parameters["host"]), int(parameters["port"]), str(both)) as port:
+        yield as_environment(parameters, DB_HOST=NAME, DB_HOSTADDR="127.0.0.1", DB_PORT=str(port))
+
+
+def given_certificate(url: str, certificate: str, key: str) -> dict[str, str]:
+    """Gives a server of its own programs a certificate, and returns the way to it."""
     with closing(psycopg2.connect(url, sslmode="prefer")) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
-            for file, text in (("server.crt", certificate), ("server.key", private)):
+            for file, text in (("server.crt", certificate), ("server.key", key)):
                 # The server writes them itself, next to its data; its key it reads only where nobody else may.
                 write = sql.SQL("COPY (SELECT line FROM unnest({}::text[]) lines (line)) TO PROGRAM {}")
                 program = f"umask 077; rm -f {file}; cat > {file}"
@@ -100,7 +71,7 @@ def server(trusted: Authority) -> Iterator[dict[str, str]]:
             return False
 
     until(encrypted, "the server to speak TLS")
-    yield {
+    return {
         "DB_HOST": NAME,
         "DB_HOSTADDR": "127.0.0.1",
         "DB_PORT": given["port"],
@@ -131,11 +102,9 @@ def refusal(settings: Settings) -> str:
 
 def test_a_remote_server_is_verified_in_full_unless_somebody_says_otherwise(settings: Callable[..., Settings]) -> None:
     assert settings().sslmode == "verify-full"
-    with closing(connect(settings())) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
-        encrypted, version = cursor.fetchone()
-    assert encrypted
-    assert version in ("TLSv1.2", "TLSv1.3")
+    with closing(connect(settings())) as connection:
+        assert connection.info.ssl_in_use
+        assert connection.info.ssl_attribute("protocol") in ("TLSv1.2", "TLSv1.3")
 
 
 def test_a_certificate_of_somebody_else_is_refused(settings: Callable[..., Settings], tmp_path: Path) -> None:

@@ -376,8 +376,8 @@ run "github_by_name" {
   }
 
   assert {
-    condition     = toset(keys(aws_iam_role.github)) == toset(["plan", "deploy"])
-    error_message = "The lease role comes with leased_public only."
+    condition     = toset(keys(aws_iam_role.github)) == toset(["plan", "deploy", "migrate"])
+    error_message = "One role reads plans, one applies, one migrates."
   }
 
   assert {
@@ -400,7 +400,7 @@ run "github_by_ids" {
   }
 
   assert {
-    condition     = local.github_subjects.lease == ["repo:acme/shop:environment:test", "repo:acme@42/shop@4711:environment:test"] && length(aws_iam_openid_connect_provider.github) == 0
+    condition     = local.github_subjects.migrate == ["repo:acme/shop:environment:test", "repo:acme@42/shop@4711:environment:test"] && length(aws_iam_openid_connect_provider.github) == 0
     error_message = "Both spellings of a subject are accepted, and the account's provider is used."
   }
 }

@@ -970,6 +970,17 @@ run "github_other_provider" {
   expect_failures = [var.github]
 }
 
+# says: github.login is no login of its own
+run "github_as_the_master" {
+  command = plan
+
+  variables {
+    github = { owner = "acme", repository = "shop", login = "shop_master" }
+  }
+
+  expect_failures = [var.github]
+}
+
 # --- By a guard: wrong together, or in this environment -------------------------------------------------------------
 
 # says: RDS makes read replicas out of automated backups

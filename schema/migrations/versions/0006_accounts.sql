@@ -13,6 +13,15 @@ CREATE TRIGGER customers_are_kept
     EXECUTE FUNCTION shop.refuse('SH101', 'customers are erased by pseudonymising, never deleted',
         'Set status to erased and overwrite the personal columns.');
 
+CREATE TRIGGER customer_credentials_stay_with_their_customer
+    BEFORE UPDATE OF customer_id ON shop.customer_credentials
+    FOR EACH STATEMENT
+    EXECUTE FUNCTION shop.refuse('SH102', 'a password stays its customer''s', 'Give the other customer a password of their own.');
+CREATE TRIGGER addresses_stay_with_their_customer
+    BEFORE UPDATE OF address_id, customer_id, created_at ON shop.addresses
+    FOR EACH STATEMENT
+    EXECUTE FUNCTION shop.refuse('SH102', 'an address stays in its customer''s book', 'Add it to the other customer''s book.');
+
 CREATE TRIGGER login_sessions_facts_are_immutable
     BEFORE UPDATE OF login_session_id, customer_id, token_digest, created_at ON shop.login_sessions
     FOR EACH STATEMENT

@@ -29,7 +29,7 @@ CREATE TRIGGER orders_are_placed_now
     FOR EACH ROW WHEN (NEW.placed_at IS DISTINCT FROM now())
     EXECUTE FUNCTION shop.refuse('SH103', 'the moment of an order is the server''s', 'Leave placed_at out.');
 CREATE TRIGGER orders_facts_are_immutable
-    BEFORE UPDATE OF order_id, order_number, cart_id, request_digest, customer_id, currency, country, prices_include_tax,
+    BEFORE UPDATE OF order_id, order_number, cart_id, customer_id, currency, country, prices_include_tax,
         is_tax_exempt, shipping_method_id, shipping_method_name, line_count, unit_count, subtotal_minor, discount_minor,
         shipping_minor, shipping_tax_minor, shipping_tax_count, tax_minor, total_minor, placed_at, expires_at
     ON shop.orders
@@ -48,13 +48,14 @@ CREATE TRIGGER orders_are_kept
     EXECUTE FUNCTION shop.refuse('SH101', 'orders are kept', 'Cancel the order.');
 -- Erasure is the one change of personal data that history allows.
 CREATE TRIGGER orders_contact_is_only_erased
-    BEFORE UPDATE OF contact_email, contact_phone, tax_number ON shop.orders
+    BEFORE UPDATE OF contact_email, contact_phone, tax_number, request_digest ON shop.orders
     FOR EACH ROW WHEN (
         (NEW.contact_email <> OLD.contact_email AND NEW.contact_email <> 'erased-' || OLD.order_id || '@erased.invalid')
         OR (NEW.contact_phone IS DISTINCT FROM OLD.contact_phone AND NEW.contact_phone IS NOT NULL)
-        OR (NEW.tax_number IS DISTINCT FROM OLD.tax_number AND NEW.tax_number IS NOT NULL))
+        OR (NEW.tax_number IS DISTINCT FROM OLD.tax_number AND NEW.tax_number IS NOT NULL)
+        OR (NEW.request_digest <> OLD.request_digest AND NEW.request_digest <> sha256('erased')))
     EXECUTE FUNCTION shop.refuse('SH102', 'the contact of an order does not change, it can only be erased',
-        'Erase with erased-<order_id>@erased.invalid and NULL.');
+        'Erase with erased-<order_id>@erased.invalid, NULL, and sha256(''erased'') for the digest of the request.');
 
 -- The cart is frozen by the very statement that makes its order. After the insert, not before it: an insert that is then
 -- skipped (ON CONFLICT DO NOTHING) must not cost the customer the cart.
@@ -775,8 +776,8 @@ COMMENT ON FUNCTION shop.invariant_order_history_is_a_chain() IS
 
 CREATE TRIGGER coupon_redemptions_start_unreleased
     BEFORE INSERT ON shop.coupon_redemptions
-    FOR EACH ROW WHEN (NEW.released_at IS NOT NULL)
-    EXECUTE FUNCTION shop.refuse('SH103', 'a redemption starts unreleased', 'Leave released_at out.');
+    FOR EACH ROW WHEN (NEW.released_at IS NOT NULL OR NEW.redeemed_at IS DISTINCT FROM now())
+    EXECUTE FUNCTION shop.refuse('SH103', 'a redemption starts now, unreleased', 'Leave redeemed_at and released_at out.');
 CREATE TRIGGER coupon_redemptions_facts_are_immutable
     BEFORE UPDATE OF order_id, coupon_id, currency, discount_minor, redeemed_at ON shop.coupon_redemptions
     FOR EACH STATEMENT
@@ -974,6 +975,7 @@ INSERT INTO shop.pii_columns (table_name, column_name, erase, reason) VALUES
     ('orders', 'contact_email', 'now', 'To write about the order.'),
     ('orders', 'contact_email_normalized', 'now', 'Generated from contact_email; erased with it.'),
     ('orders', 'contact_phone', 'now', 'To call about the order.'),
+    ('orders', 'request_digest', 'after_retention', 'Confirms a guess of the whole contact and both addresses.'),
     ('orders', 'tax_number', 'after_retention', 'Tax law asks for it as long as for the invoice.'),
     ('order_addresses', 'recipient', 'after_retention', 'Proof of delivery and of the place of supply.'),
     ('order_addresses', 'company', 'after_retention', 'As recipient.'),

@@ -164,9 +164,10 @@ CREATE TRIGGER returns_start_at_rest
     BEFORE INSERT ON shop.returns
     FOR EACH ROW WHEN (
         NEW.status <> 'requested'
-        OR (NEW.refundable_minor, NEW.refund_requested_minor, NEW.item_count, NEW.received_count) <> (0, 0, 0, 0))
-    EXECUTE FUNCTION shop.refuse('SH103', 'a return starts requested, with nothing received',
-        'Leave status, sums and counts out.');
+        OR (NEW.refundable_minor, NEW.refund_requested_minor, NEW.item_count, NEW.received_count) <> (0, 0, 0, 0)
+        OR NEW.requested_at IS DISTINCT FROM now())
+    EXECUTE FUNCTION shop.refuse('SH103', 'a return starts requested now, with nothing received',
+        'Leave status, sums, counts and requested_at out.');
 CREATE TRIGGER returns_facts_are_immutable
     BEFORE UPDATE OF return_id, order_id, requested_at ON shop.returns
     FOR EACH STATEMENT

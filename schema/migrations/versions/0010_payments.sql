@@ -245,8 +245,16 @@ BEGIN
     CROSS JOIN LATERAL (VALUES
         ('over_capture', totals.over_captured),
         ('over_refund', totals.over_refunded),
-        -- Several payments, each within its amount, can still be more than the order costs.
-        ('over_payment', greatest(o.captured_minor - o.total_minor, 0)),
+        -- Several payments, each within its amount, can still be more than the order costs; and so can one, when a part was
+        -- cancelled before its money came and nobody asked to give it back.
+        ('over_payment', greatest(
+            o.captured_minor - o.total_minor,
+            CASE WHEN o.status IN ('pending', 'confirmed', 'completed')
+            THEN o.captured_minor - (o.total_minor - o.cancelled_minor) - (
+                SELECT sum(greatest(p.refunded_minor, p.refund_requested_minor))::bigint FROM shop.payments AS p
+                WHERE p.order_id = o.order_id)
+            ELSE 0 END,
+            0)),
         -- The order was confirmed by money that is no longer promised.
         ('authorization_lost', CASE
             WHEN o.status IN ('confirmed', 'completed') AND totals.closed_at IS NOT NULL
@@ -372,8 +380,8 @@ CREATE TRIGGER payment_exceptions_are_kept
 
 CREATE TRIGGER refunds_start_pending
     BEFORE INSERT ON shop.refunds
-    FOR EACH ROW WHEN (NEW.state <> 'pending')
-    EXECUTE FUNCTION shop.refuse('SH103', 'a refund starts pending', 'Insert it, then update its state.');
+    FOR EACH ROW WHEN (NEW.state <> 'pending' OR NEW.requested_at IS DISTINCT FROM now())
+    EXECUTE FUNCTION shop.refuse('SH103', 'a refund starts now, pending', 'Leave requested_at out; update the state later.');
 CREATE TRIGGER refunds_facts_are_immutable
     BEFORE UPDATE OF refund_id, payment_id, order_id, currency, return_id, amount_minor, reason, requested_at
     ON shop.refunds

@@ -180,6 +180,7 @@ BEGIN
                 DETAIL = (SELECT jsonb_build_object('cart_id', c.cart_id) FROM shop.carts AS c
                           WHERE c.customer_id = create_cart.customer_id AND c.status = 'open');
         END IF;
+        may_proceed := shop.require_own(existing.customer_id);
         -- A guest's cart that was taken over at log-in is still the one the retry means.
         IF existing.currency <> create_cart.currency
            OR existing.customer_id IS DISTINCT FROM coalesce(create_cart.customer_id, existing.customer_id) THEN

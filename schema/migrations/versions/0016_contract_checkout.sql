@@ -35,7 +35,8 @@ RETURN interval '1 hour';
 COMMENT ON FUNCTION shop.payment_deadline() IS 'How long an unpaid order keeps its stock.';
 
 -- The rates of a destination at a moment, by tax class: of each jurisdiction the region's own before the country's, and
--- the latest. all_rates is what all jurisdictions together levy on the class.
+-- the latest. all_rates is what all jurisdictions together levy on the class. A region is found as it is written in
+-- tax_rates, or in capitals: who writes ca for CA pays California's taxes.
 CREATE FUNCTION shop.tax_rates_at(country text, region text, at timestamptz)
 RETURNS TABLE (tax_class text, jurisdiction text, rate numeric, all_rates numeric)
 LANGUAGE sql STABLE ROWS 4
@@ -45,7 +46,8 @@ AS $$
     FROM (
         SELECT DISTINCT ON (r.tax_class, r.jurisdiction) r.tax_class, r.jurisdiction, r.rate
         FROM shop.tax_rates AS r
-        WHERE r.country = tax_rates_at.country AND r.region IN ('', coalesce(tax_rates_at.region, ''))
+        WHERE r.country = tax_rates_at.country
+          AND r.region IN ('', coalesce(btrim(tax_rates_at.region), ''), upper(coalesce(btrim(tax_rates_at.region), '')))
           AND r.valid_from <= tax_rates_at.at
         ORDER BY r.tax_class, r.jurisdiction, r.region DESC, r.valid_from DESC
     ) AS levied
@@ -97,6 +99,11 @@ BEGIN
     is_sound := shop.require_none(CASE
         WHEN NOT FOUND THEN ARRAY['country', 'an ISO 3166-1 alpha-2 code']
         WHEN priced.shipping_method_id IS NULL THEN ARRAY['shipping_method', 'the code of an active method']
+        -- Left out, it would cost nothing.
+        WHEN coalesce(btrim(price_cart.region), '') = '' AND EXISTS (
+            SELECT FROM shop.tax_rates AS r
+            WHERE r.country = price_cart.country AND r.region > '' AND r.valid_from <= now())
+            THEN ARRAY['region', format('the region within %s: taxes differ by it', price_cart.country)]
     END);
     -- Who is exempt pays the price without the tax that it contains, so the order's prices contain none.
     priced.prices_include_tax := price_contains_tax AND NOT priced.is_tax_exempt;
@@ -238,6 +245,14 @@ BEGIN
     priced.taxes := coalesce(priced.taxes, '{}');
     priced.total_minor := priced.subtotal_minor - priced.discount_minor + priced.shipping_minor
         + CASE WHEN priced.prices_include_tax THEN 0 ELSE priced.tax_minor END;
+    -- With taxes and delivery: no payment and no event may be for more.
+    IF priced.total_minor > 1000000000000 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH308',
+            MESSAGE = format('cart %s costs %s, and an order at most 1000000000000', cart.cart_id, priced.total_minor),
+            HINT = 'Order in several carts.',
+            DETAIL = jsonb_build_object('total_minor', priced.total_minor);
+    END IF;
     RETURN priced;
 END
 $$;

@@ -358,8 +358,8 @@ END
 $$;
 COMMENT ON FUNCTION api.ship(uuid, uuid, bigint, text, text, smallint[], integer[]) IS
     'Ships units of a confirmed order from one warehouse: those named, or all that lie ready there. Returns the units; the'
-    ' order completes with its last one. Safe to repeat with the same key. Locks: order, stock. Errors: SH001 to SH005,'
-    ' SH306, SH307.';
+    ' order completes with its last one. Safe to repeat with the same key. Nothing leaves once the authorization behind the'
+    ' order was taken back (SH111). Locks: order, stock. Errors: SH001 to SH005, SH111, SH306, SH307.';
 
 CREATE FUNCTION api.deliver(shipment_id uuid)
 RETURNS timestamptz

@@ -206,8 +206,14 @@ BEGIN
     END IF;
     IF header.status NOT IN ('pending', 'confirmed') THEN
         PERFORM shop.refuse_order_status(header, 'paid');
+    ELSIF header.status = 'pending' AND header.expires_at <= now() AND header.authorized_minor = 0 THEN
+        -- The next run of expire_unpaid_orders takes its stock; nobody is charged for what is about to go.
+        PERFORM shop.refuse_order_status(header, 'paid: its time is over');
     END IF;
-    owed := header.total_minor - header.cancelled_minor - header.intended_minor;
+    -- What a payment captured before it was closed is paid, though nothing more is intended by it.
+    owed := header.total_minor - header.cancelled_minor - header.intended_minor - (
+        SELECT coalesce(sum(p.captured_minor), 0)::bigint FROM shop.payments AS p
+        WHERE p.order_id = header.order_id AND p.closed_at IS NOT NULL);
     IF owed <= 0 OR start_payment.amount_minor > owed THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH501',
@@ -239,7 +245,10 @@ RETURN (
                   'api_version', 'attempt', 'fee_minor', 'settles_on')
       AND CASE jsonb_typeof(value)
           WHEN 'object' THEN false WHEN 'array' THEN false
-          WHEN 'string' THEN value #>> '{}' ~ '^[A-Za-z0-9_.:-]{1,64}$' ELSE true END);
+          WHEN 'string' THEN value #>> '{}' ~ '^[A-Za-z0-9_.:-]{1,64}$'
+          -- A number has no end in JSON, and one that is too long to be stored must not cost the event.
+          WHEN 'number' THEN char_length(value #>> '{}') <= 30
+          ELSE true END);
 COMMENT ON FUNCTION shop.kept_of_payload(jsonb) IS
     'What of a provider''s message is kept: codes, numbers and flags under listed keys; nothing that names a person.';
 
@@ -272,7 +281,8 @@ BEGIN
         'more than 0 where money moves');
     PERFORM shop.require(EXISTS (SELECT FROM shop.currencies WHERE code = record_payment_event.currency), 'currency',
         'an ISO 4217 code');
-    PERFORM shop.require(occurred_at IS NOT NULL, 'occurred_at', 'the provider''s moment');
+    PERFORM shop.require(occurred_at > timestamptz '1970-01-01 00:00:00+00' AND occurred_at < now() + interval '1 day',
+        'occurred_at', 'the provider''s moment, no more than a day ahead of this server''s');
     PERFORM shop.require(coalesce(btrim(provider_reference) <> '' AND char_length(provider_reference) <= 200, true),
         'provider_reference', 'NULL, or 1 to 200 characters');
     PERFORM shop.require(jsonb_typeof(payload) = 'object' AND pg_column_size(payload) <= 65536, 'payload',

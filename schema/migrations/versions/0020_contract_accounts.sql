@@ -129,6 +129,11 @@ COMMENT ON FUNCTION api.credential_for_login(text) IS
     'What to verify a password against: the hash and how long the address is locked out. Unknown addresses get a hash that no'
     ' password matches, and the same lock-out. Never log the result. Errors: SH001.';
 
+CREATE FUNCTION shop.login_gate(digest bytea) RETURNS bigint LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, shop, pg_temp
+RETURN hashint8extended(('x' || encode(substring(digest FROM 1 FOR 8), 'hex'))::bit(64)::bigint, 20260102);
+COMMENT ON FUNCTION shop.login_gate(bytea) IS 'Key of the advisory lock under which log-ins with an address are counted.';
+
 CREATE FUNCTION api.record_login_attempt(email text, succeeded boolean, ip_address inet DEFAULT NULL)
 RETURNS timestamptz
 LANGUAGE plpgsql
@@ -145,6 +150,13 @@ BEGIN
     PERFORM shop.require_email(record_login_attempt.email);
     PERFORM shop.require(record_login_attempt.succeeded IS NOT NULL, 'succeeded', 'true or false');
     digest := sha256(convert_to(shop.normalized_email(record_login_attempt.email), 'UTF8'));
+    -- One after the other: of many that were verified at the same moment, those that come after the lock-out began do
+    -- not get in.
+    PERFORM pg_advisory_xact_lock(shop.login_gate(digest));
+    locked := shop.locked_until(digest);
+    IF record_login_attempt.succeeded AND locked > clock_timestamp() THEN
+        RETURN locked; -- The right password does not end a lock-out: whoever tries thousands at once would find it.
+    END IF;
     SELECT c.customer_id INTO known FROM shop.customers AS c
     WHERE c.email_normalized = shop.normalized_email(record_login_attempt.email) AND c.status = 'active';
     INSERT INTO shop.login_attempts (email_digest, customer_id, succeeded, ip_address)
@@ -158,8 +170,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION api.record_login_attempt(text, boolean, inet) IS
-    'Records a log-in that succeeded or failed; returns until when the address is locked out, if it is. Locks: credential.'
-    ' Errors: SH001, SH002.';
+    'Records a log-in that succeeded or failed; returns until when the address is locked out, if it is. Open a session only'
+    ' when it returns NULL: during a lock-out the right password is neither recorded nor let in, however many were tried at'
+    ' the same moment. Locks: the gate of the address, credential. Errors: SH001, SH002.';
 
 CREATE FUNCTION api.open_session(
     login_session_id uuid, customer_id uuid, token_digest bytea, lifetime interval DEFAULT '30 days',
@@ -235,7 +248,7 @@ AS $$
 BEGIN
     PERFORM shop.require_read_committed();
     PERFORM shop.require_digest(close_session.token_digest);
-    UPDATE shop.login_sessions AS s SET revoked_at = now()
+    UPDATE shop.login_sessions AS s SET revoked_at = greatest(now(), s.created_at)
     WHERE s.token_digest = close_session.token_digest AND s.revoked_at IS NULL;
 END
 $$;
@@ -262,18 +275,24 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM shop.refuse_missing('credential of customer', change_password.customer_id::text);
     END IF;
+    -- Who may set a password is let in: failures of whoever guessed the old one lock nobody out any more.
+    INSERT INTO shop.login_attempts (email_digest, customer_id, succeeded)
+    SELECT sha256(convert_to(c.email_normalized, 'UTF8')), c.customer_id, true
+    FROM shop.customers AS c
+    WHERE c.customer_id = change_password.customer_id;
     -- A link that was sent before does not set yet another one.
     DELETE FROM shop.account_tokens AS t
     WHERE t.customer_id = change_password.customer_id AND t.purpose = 'password_reset' AND t.used_at IS NULL;
-    UPDATE shop.login_sessions AS s SET revoked_at = now()
+    -- A session can have been opened, and this call have waited for it, by a transaction that began after this one.
+    UPDATE shop.login_sessions AS s SET revoked_at = greatest(now(), s.created_at)
     WHERE s.customer_id = change_password.customer_id AND s.revoked_at IS NULL;
     GET DIAGNOSTICS ended = ROW_COUNT;
     RETURN ended;
 END
 $$;
 COMMENT ON FUNCTION api.change_password(uuid, text) IS
-    'Sets a new password hash, ends all sessions of the customer and withdraws open links to reset it; returns how many'
-    ' sessions ended. Locks: customer, credential, sessions. Errors: SH001, SH002, SH003, SH005.';
+    'Sets a new password hash, ends all sessions and the lock-out of the customer and withdraws open links to reset it;'
+    ' returns how many sessions ended. Locks: customer, credential, sessions. Errors: SH001, SH002, SH003, SH005.';
 
 CREATE FUNCTION api.issue_token(email text, purpose text, token_digest bytea, lifetime interval DEFAULT '1 hour')
 RETURNS boolean

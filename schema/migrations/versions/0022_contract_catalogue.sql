@@ -32,7 +32,11 @@ BEGIN
     PERFORM shop.require(coalesce(max_price_minor >= coalesce(min_price_minor, 0), true), 'max_price_minor',
         'NULL, or no less than min_price_minor');
     PERFORM shop.require(page BETWEEN 1 AND 100, 'page', '1 to 100 products');
-    words := websearch_to_tsquery('english', nullif(btrim(query), ''));
+    BEGIN
+        words := websearch_to_tsquery('english', nullif(btrim(query), ''));
+    EXCEPTION WHEN internal_error THEN
+        words := plainto_tsquery('english', query); -- Dozens of minus signs are more than its stack holds.
+    END;
 
     -- Newest first by key, which is also the cursor: the next page begins after the last key of this one.
     RETURN QUERY

@@ -13,7 +13,7 @@ COMMENT ON FUNCTION shop.erased_email(uuid) IS 'What takes the place of an e-mai
 -- Audit ---------------------------------------------------------------------------------------------------------------
 
 CREATE TRIGGER orders_audit
-    AFTER UPDATE OF contact_email, contact_phone, tax_number ON shop.orders
+    AFTER UPDATE OF contact_email, contact_phone, tax_number, request_digest ON shop.orders
     FOR EACH ROW EXECUTE FUNCTION shop.audit('names', 'order_id');
 CREATE TRIGGER order_addresses_audit
     AFTER UPDATE ON shop.order_addresses
@@ -155,7 +155,7 @@ BEGIN
         UPDATE shop.addresses
         SET recipient = 'erased', company = NULL, line1 = 'erased', line2 = NULL, city = 'erased', region = NULL,
             postal_code = NULL, phone = NULL, is_default_shipping = false, is_default_billing = false,
-            archived_at = coalesce(archived_at, now())
+            archived_at = coalesce(archived_at, greatest(now(), created_at))
         WHERE customer_id = who
           AND ((recipient, line1, city) <> ('erased', 'erased', 'erased')
                OR (company, line2, region, postal_code, phone) IS DISTINCT FROM (NULL, NULL, NULL, NULL, NULL)
@@ -274,6 +274,7 @@ BEGIN
                 AND greatest(invoice.issued_at, note.issued_at) > now() - retention)
           AND (header.contact_email <> shop.erased_email(header.order_id)
                OR header.contact_phone IS NOT NULL OR header.tax_number IS NOT NULL
+               OR header.request_digest <> sha256('erased')
                OR EXISTS (
                    SELECT FROM shop.order_addresses AS place
                    WHERE place.order_id = header.order_id
@@ -293,7 +294,8 @@ BEGIN
         FOR NO KEY UPDATE OF header SKIP LOCKED
     ) AS locked;
 
-    UPDATE shop.orders SET contact_email = shop.erased_email(order_id), contact_phone = NULL, tax_number = NULL
+    UPDATE shop.orders
+    SET contact_email = shop.erased_email(order_id), contact_phone = NULL, tax_number = NULL, request_digest = sha256('erased')
     WHERE order_id = ANY (due);
     INSERT INTO shop.outbox_events (aggregate_type, aggregate_id, event_type, payload)
     SELECT 'order', key, 'order.erased', jsonb_build_object('order_id', key) FROM unnest(due) AS key;

@@ -44,6 +44,11 @@ def for_host(host: str, sslmode: str) -> str:
     return ""
 
 
+def ensure_for(host: str, environ: Mapping[str, str] = os.environ) -> list[str]:
+    """`ensure` for a host that is RDS by its name, unless certificates of the user's own are named."""
+    return ensure(environ) if _RDS_HOST.search(host) and not environ.get("DB_SSLROOTCERT") else []
+
+
 def ensure(environ: Mapping[str, str] = os.environ) -> list[str]:
     """Fetches the bundle unless it is there, whole. Returns lines for the screen: where it is, what is amiss.
 

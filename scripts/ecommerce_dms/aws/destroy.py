@@ -28,11 +28,13 @@ examples:
       only shows
   bash scripts/terraform_safe_destroyer.sh --confirm shop-test/123456789012
       without asking, as in CI: the identifier and the account that are meant
+  bash scripts/terraform_safe_destroyer.sh --confirm shop-test/123456789012 --if-older-than 12
+      a stack that somebody forgot, by a schedule: leaves alone what was made within the last 12 hours
   bash scripts/terraform_safe_destroyer.sh --var-file environments/production.tfvars --production
       production: takes a snapshot of its own, waits for it, and keeps the key
 
 exit codes:
-  0    destroyed, or there was nothing; what is left was kept on purpose
+  0    destroyed, or there was nothing, or it is not old enough; what is left was kept on purpose
   1    Terraform or AWS failed; run it again, it goes on where it stopped
   2    wrong usage
   3    only shown, nothing destroyed (no terminal, or --dry-run)
@@ -73,6 +75,8 @@ def main(argv: list[str] | None = None, *, after_phase: Callable[[str], None] | 
 
     if arguments.confirm:
         _refuse_other(arguments.confirm, ground)
+    if arguments.if_older_than is not None and _is_young(ground, arguments.if_older_than):
+        return 0
     _show(work)
     if not _is_confirmed(ground, arguments):
         return SHOWN
@@ -90,6 +94,25 @@ def main(argv: list[str] | None = None, *, after_phase: Callable[[str], None] | 
 
 def _is_production(ground: Ground) -> bool:
     return ground.asked.environment == "production"
+
+
+def _is_young(ground: Ground, hours: float) -> bool:
+    """Whether the database was made too lately. What is left of a stack without its database is never young.
+
+    Raises:
+        WrongStack: production is not destroyed for its age.
+    """
+    if _is_production(ground):
+        raise WrongStack(f"{ground.asked.identifier} is production. Nothing there is destroyed for being old.")
+    made = teardown.Database(ground).made_at()
+    if made is None:
+        return False
+    age = (datetime.now(UTC) - made).total_seconds() / 3600
+    if age >= hours:
+        say(f"{ground.asked.identifier} is {age:.1f} hours old, more than {hours:g}.")
+        return False
+    say(f"{ground.asked.identifier} is {age:.1f} hours old, less than {hours:g}: nothing was destroyed.")
+    return True
 
 
 def _show(work: teardown.Teardown) -> None:
@@ -163,6 +186,13 @@ def _back_up_state(stack: Stack) -> None:
     say(f"The state as it is now: {file}")
 
 
+def _hours(text: str) -> float:
+    hours = float(text)
+    if not 0 <= hours <= 24 * 365:
+        raise argparse.ArgumentTypeError(f"{text} is no number of hours from 0 to 8760")
+    return hours
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="terraform_safe_destroyer.sh",
@@ -173,6 +203,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--dry-run", action="store_true", help="show what would go and what would stay")
     parser.add_argument("--confirm", metavar="IDENTIFIER/ACCOUNT", help="what is meant, instead of typing it")
     parser.add_argument("--production", action="store_true", help="needed beside the confirmation for production")
+    parser.add_argument(
+        "--if-older-than", type=_hours, metavar="HOURS", help="leave a database alone that was made later than that"
+    )
     snapshot = parser.add_mutually_exclusive_group()
     snapshot.add_argument("--snapshot", action="store_true", help="take one of a test or staging database, too")
     snapshot.add_argument("--without-snapshot", action="store_true", help="keep no copy of the data at all")

@@ -53,6 +53,6 @@ def _sentence(service: str, error: ClientError) -> str:
         action = named[1] if named else f"{service}:{error.operation_name}"
         return (
             f"AWS denies {action} (during {error.operation_name}). Whoever runs this needs it: in GitHub Actions the "
-            f"role that Terraform's output github_role_arns names lease, elsewhere its policy. AWS said: {message}"
+            f"role that Terraform's output github_role_arns names migrate, elsewhere its policy. AWS said: {message}"
         )
     return f"{error.operation_name}: AWS answered {code_of(error)}: {message}"

@@ -46,8 +46,8 @@ examples:
       another environment
   bash scripts/update_env_ci_and_start_tf.sh --env-only
       scripts/.env anew, from a stack that is there already
-  bash scripts/update_env_ci_and_start_tf.sh --yes
-      without asking, as in CI
+  bash scripts/update_env_ci_and_start_tf.sh --yes --apply-only
+      without asking, as in CI, where another job gets in and migrates
 
 A master password of your own stands as DB_PASSWORD in scripts/.env before the first start; without one, one is made
 and kept in AWS Secrets Manager. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused because data would be lost,
@@ -80,7 +80,7 @@ def main(argv: list[str] | None = None) -> int:
 
     ground = preflight.look(stack)
     file.refuse_another_server(ground.state.outputs.get("db_host", ""))
-    if not arguments.plan_only and not file.values.get("DB_SSLROOTCERT"):
+    if not (arguments.plan_only or arguments.apply_only) and not file.values.get("DB_SSLROOTCERT"):
         for line in ca_bundle.ensure():
             say(line)
 
@@ -92,6 +92,9 @@ def main(argv: list[str] | None = None) -> int:
             if not _plan_and_apply(stack, ground, file, arguments, Path(folder) / "start.tfplan"):
                 return 0
         outputs = stack.state().outputs
+    if arguments.apply_only:
+        say(f"{ground.asked.identifier} is as asked for. Nobody has logged in, and nothing was written (--apply-only).")
+        return 0
     _finish(stack, ground, file, outputs)
     if not arguments.no_github:
         github_variables.publish(outputs, ROOT)
@@ -270,6 +273,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--plan-only", action="store_true", help="show what would be made and its cost, make nothing")
+    what.add_argument(
+        "--apply-only",
+        action="store_true",
+        help="make it, and neither log in nor write settings: for a role that may not",
+    )
     what.add_argument("--env-only", action="store_true", help="write scripts/.env from the stack as it is")
     parser.add_argument("--yes", action="store_true", help="apply without asking")
     parser.add_argument(

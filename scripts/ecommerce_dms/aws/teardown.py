@@ -245,6 +245,11 @@ class Database:
         found = self.describe() or {}
         return found.get("Status" if self._is_cluster else "DBInstanceStatus", "")
 
+    def made_at(self) -> datetime | None:
+        """When it was made; None when there is none, or when RDS has not finished making it."""
+        found = self.describe() or {}
+        return found.get("ClusterCreateTime" if self._is_cluster else "InstanceCreateTime")
+
     def replicas(self) -> set[str]:
         """Its readers in RDS' eyes, whoever made them."""
         found = self.describe() or {}

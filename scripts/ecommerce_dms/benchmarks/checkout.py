@@ -36,8 +36,8 @@ def measure(request: Request) -> Report:
         report = Report(
             "checkout",
             f"{machine(version)} Orders a second, medians of {request.runs} runs of {request.seconds:g} s, in a shop with "
-            f"{request.orders:,} orders, of {ARTICLES:,} articles chosen at random. Bare: the same rows by one statement in one "
-            "transaction, no checks. Client-side: the same logic as an ORM's statements, with the same constraints, and "
+            f"{request.orders:,} orders, of {ARTICLES:,} articles chosen at random. Bare: the same rows of cart and order by one "
+            "statement in one transaction, no checks, so that it commits once where the others commit twice. Client-side: the same logic as an ORM's statements, with the same constraints, and "
             "like the contract in two transactions, one for the cart.",
         )
         rows = []

@@ -1,4 +1,5 @@
-"""Who owns, reads, writes and executes what. PUBLIC may do nothing; applications write through api alone."""
+"""Who owns, reads, writes and executes what. PUBLIC may do nothing; applications write through api alone; storefronts see
+one customer, analysts nobody."""
 
 from __future__ import annotations
 
@@ -7,9 +8,10 @@ from ecommerce_dms.db_tests.check import Check, query
 from ecommerce_dms.roles import OWNER, ROLES
 
 GROUPS = [role.name for role in ROLES if role.name != OWNER]
+_MEMBERSHIPS = [f"{role.name} in {role.member_of}" for role in ROLES if role.member_of]
 
 # Password hashes, tokens and the trail of log-ins: for the log-in functions of schema api, which run as the owner.
-SECRET_TABLES = ["customer_credentials", "account_tokens", "login_sessions", "login_attempts"]
+SECRET_TABLES = privilege_matrix.CLASSES["secret"].split()
 
 _WRITES = ["INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER", "MAINTAIN"]
 
@@ -71,6 +73,197 @@ CHECKS = (
             "shop_app has CREATE on schema api": "GRANT CREATE ON SCHEMA api TO shop_app",
             "shop_backoffice lacks EXECUTE on function api.ship": "REVOKE EXECUTE ON FUNCTION api.ship FROM shop_backoffice",
             "shop_app lacks SELECT on table shop.orders": "REVOKE SELECT ON shop.orders FROM shop_app",
+            "shop_storefront lacks SELECT on column shop.orders.status": """
+                REVOKE SELECT (status) ON shop.orders FROM shop_storefront
+            """,
+            "shop_storefront has SELECT on column shop.orders.contact_email": """
+                GRANT SELECT (contact_email) ON shop.orders TO shop_storefront
+            """,
+            "shop_analyst has SELECT on table api.my_orders": "GRANT SELECT ON api.my_orders TO shop_analyst",
+            "shop_app has USAGE on sequence shop.coupons_coupon_id_seq": """
+                GRANT USAGE ON SEQUENCE shop.coupons_coupon_id_seq TO shop_app
+            """,
+            "shop_ci has TEMPORARY on database the database": """
+                SET LOCAL ROLE NONE;
+                DO $$ BEGIN EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO shop_ci', current_database()); END $$
+            """,
+            "shop_app has SELECT on default privilege r in shop": """
+                ALTER DEFAULT PRIVILEGES IN SCHEMA shop GRANT SELECT ON TABLES TO shop_app
+            """,
+        },
+    ),
+    Check(
+        "every table has a class that says what it holds",
+        privilege_matrix.misclassified,
+        faults={
+            "shop.wishes has no class": "CREATE TABLE shop.wishes (wish_id bigint PRIMARY KEY)",
+            "shop.coupons has a class and does not exist": "ALTER TABLE shop.coupons RENAME TO vouchers",
+        },
+    ),
+    Check(
+        "rows of customers are guarded by row-level security, enabled and never forced",
+        privilege_matrix.row_security,
+        faults={
+            "shop.orders is personal: row-level security is off": "ALTER TABLE shop.orders DISABLE ROW LEVEL SECURITY",
+            "shop.carts forces row-level security": "ALTER TABLE shop.carts FORCE ROW LEVEL SECURITY",
+            "shop.addresses has policies": "DROP POLICY own_rows ON shop.addresses",
+            "shop.login_sessions has policies": "CREATE POLICY mine ON shop.login_sessions FOR SELECT USING (true)",
+            "shop.countries is public: row-level security is on": "ALTER TABLE shop.countries ENABLE ROW LEVEL SECURITY",
+        },
+    ),
+    Check(
+        "a view that storefronts read runs with their own rights",
+        query("""
+            SELECT format('%s runs with its owner''s rights, whom row-level security does not concern', c.oid::regclass)
+            FROM pg_class AS c
+            WHERE relkind IN ('v', 'm') AND relnamespace IN ('shop'::regnamespace, 'api'::regnamespace)
+              AND has_any_column_privilege('shop_storefront', c.oid, 'SELECT')
+              AND (relkind = 'm' OR NOT coalesce(c.reloptions @> ARRAY['security_invoker=true'], false))
+        """),
+        faults={
+            "api.my_orders runs with its owner's rights": "ALTER VIEW api.my_orders SET (security_invoker = false)",
+        },
+    ),
+    Check(
+        "no view that analysts read shows a personal column",
+        query("""
+            , personal AS (
+                SELECT c.table_oid, c.attnum, c.name
+                FROM columns AS c JOIN shop.pii_columns AS p ON (p.table_name, p.column_name) = (c.table_name, c.bare_name)
+                UNION
+                -- What is generated from a personal column says the same.
+                SELECT made.table_oid, made.attnum, made.name
+                FROM columns AS made
+                JOIN pg_attrdef AS d ON (d.adrelid, d.adnum) = (made.table_oid, made.attnum)
+                JOIN pg_depend AS on_column ON on_column.classid = 'pg_attrdef'::regclass AND on_column.objid = d.oid
+                JOIN columns AS c ON (c.table_oid, c.attnum) = (on_column.refobjid, on_column.refobjsubid)
+                JOIN shop.pii_columns AS p ON (p.table_name, p.column_name) = (c.table_name, c.bare_name)
+                WHERE made.attgenerated <> ''
+            ),
+            shown AS (
+                SELECT oid AS view_oid, oid AS rule_of FROM pg_class
+                WHERE relkind IN ('v', 'm') AND has_any_column_privilege('shop_analyst', oid, 'SELECT')
+                  AND relnamespace IN ('shop'::regnamespace, 'api'::regnamespace)
+            ),
+            reached AS (
+                WITH RECURSIVE through AS (
+                    SELECT view_oid, rule_of FROM shown
+                    UNION
+                    -- A view that reads a view; told of all that the inner one reads.
+                    SELECT through.view_oid, d.refobjid
+                    FROM through
+                    JOIN pg_rewrite AS r ON r.ev_class = through.rule_of
+                    JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+                    JOIN pg_class AS inner_view ON d.refclassid = 'pg_class'::regclass AND inner_view.oid = d.refobjid
+                    WHERE inner_view.relkind IN ('v', 'm') AND d.refobjid <> through.rule_of
+                )
+                SELECT through.view_oid, r.oid AS rule, r.ev_action
+                FROM through JOIN pg_rewrite AS r ON r.ev_class = through.rule_of
+            )
+            SELECT format('%s shows %s', view_oid::regclass, personal.name)
+            FROM reached
+            JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = reached.rule
+            JOIN personal ON (d.refclassid, d.refobjid, d.refobjsubid)
+                           = ('pg_class'::regclass, personal.table_oid, personal.attnum)
+            UNION
+            -- Neither whole rows nor what a function returns are told column by column.
+            SELECT format('%s reads whole rows', view_oid::regclass) FROM reached
+            WHERE ev_action::text ~ ':varattno 0 '
+            UNION
+            SELECT format('%s calls %s', view_oid::regclass, d.refobjid::regprocedure)
+            FROM reached
+            JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = reached.rule
+            JOIN functions AS f ON d.refclassid = 'pg_proc'::regclass AND f.oid = d.refobjid
+        """),
+        faults={
+            "api.report_customers shows shop.customers.email": """
+                CREATE OR REPLACE VIEW api.report_customers AS
+                SELECT customer_id, status::text AS status, is_tax_exempt, email_verified_at IS NOT NULL AS is_verified,
+                       marketing_consent_at IS NOT NULL AS has_consented, created_at, email
+                FROM shop.customers
+            """,
+            "api.report_domains shows shop.customers.email_normalized": """
+                CREATE VIEW api.report_domains AS SELECT split_part(email_normalized, '@', 2) AS domain FROM shop.customers;
+                GRANT SELECT ON api.report_domains TO shop_analyst
+            """,
+            "api.report_everything reads whole rows": """
+                CREATE VIEW api.report_everything AS SELECT order_id, to_jsonb(o) AS everything FROM shop.orders AS o;
+                GRANT SELECT ON api.report_everything TO shop_analyst
+            """,
+            "api.report_nested shows shop.invoices.buyer_name": """
+                CREATE VIEW api.inner_view AS SELECT buyer_name FROM shop.invoices;
+                CREATE VIEW api.report_nested AS SELECT buyer_name AS b FROM api.inner_view;
+                GRANT SELECT ON api.report_nested TO shop_analyst
+            """,
+            "api.report_called calls api.order_details(uuid)": """
+                CREATE VIEW api.report_called AS SELECT api.order_details(order_id) AS d FROM shop.orders;
+                GRANT SELECT ON api.report_called TO shop_analyst
+            """,
+        },
+    ),
+    Check(
+        "rights are granted to groups alone",
+        query(f"""{_GRANTED}
+            SELECT format('%s has %s on %s %s', who, privilege, kind, name) FROM granted
+            WHERE grantee <> 0 AND who <> ALL (ARRAY{GROUPS})
+              AND (schema IN ('shop', 'api') OR kind = 'what comes of kind')
+        """),
+        faults={
+            "pg_monitor has SELECT on table shop.orders": "GRANT SELECT ON shop.orders TO pg_monitor",
+        },
+    ),
+    Check(
+        "groups log in nowhere, are members of what they should be, and have no power over the server",
+        query(f"""
+            , groups AS (SELECT * FROM pg_roles WHERE rolname = ANY (ARRAY{GROUPS} || 'shop_owner'::text))
+            SELECT format('%s has %s', rolname, power)
+            FROM groups, LATERAL (VALUES
+                ('LOGIN', rolcanlogin), ('SUPERUSER', rolsuper), ('CREATEROLE', rolcreaterole), ('CREATEDB', rolcreatedb),
+                ('REPLICATION', rolreplication), ('BYPASSRLS', rolbypassrls)) AS v (power, has)
+            WHERE has
+            UNION
+            SELECT format('%s is a member of %s', groups.rolname, pg_get_userbyid(roleid))
+            FROM groups JOIN pg_auth_members ON member = groups.oid
+            WHERE format('%s in %s', groups.rolname, pg_get_userbyid(roleid)) <> ALL (ARRAY{_MEMBERSHIPS})
+        """),
+        faults={
+            "shop_app has CREATEDB": "SET LOCAL ROLE NONE; ALTER ROLE shop_app CREATEDB",
+            "shop_analyst is a member of shop_backoffice": "SET LOCAL ROLE NONE; GRANT shop_backoffice TO shop_analyst",
+        },
+    ),
+    Check(
+        "a login that acts for one customer has no other role of the shop",
+        query("""
+            SELECT format('%s is a member of shop_storefront and of %s', login.rolname, other.rolname)
+            FROM pg_roles AS login, pg_roles AS other
+            WHERE NOT login.rolsuper AND login.rolcanlogin
+              AND pg_has_role(login.oid, 'shop_storefront', 'USAGE') AND other.rolname ~ '^shop_'
+              AND other.oid <> login.oid AND other.rolname <> 'shop_storefront'
+              AND NOT other.rolcanlogin AND pg_has_role(login.oid, other.oid, 'USAGE')
+        """),
+        faults={
+            "is a member of shop_storefront and of shop_app": """
+                SET LOCAL ROLE NONE;
+                CREATE ROLE both_of_them LOGIN IN ROLE shop_storefront, shop_app
+            """,
+        },
+    ),
+    Check(
+        "rds_iam is granted to logins alone",
+        query("""
+            -- A group that holds it takes the password login from all its members, the master among them.
+            SELECT format('%s is a group and holds rds_iam', m.rolname)
+            FROM pg_auth_members AS a JOIN pg_roles AS g ON g.oid = a.roleid JOIN pg_roles AS m ON m.oid = a.member
+            WHERE g.rolname = 'rds_iam' AND NOT m.rolcanlogin AND m.rolname NOT LIKE 'rds%'
+        """),
+        faults={
+            "shop_app is a group and holds rds_iam": """
+                SET LOCAL ROLE NONE;
+                DO $$ BEGIN
+                    IF to_regrole('rds_iam') IS NULL THEN CREATE ROLE rds_iam; END IF;
+                    GRANT rds_iam TO shop_app;
+                END $$
+            """,
         },
     ),
     Check(

@@ -141,7 +141,7 @@ NODES = (
         "oidc", "iam", "GitHub OIDC", "no stored keys", (310, 520), ("aws_iam_openid_connect_provider.github",)
     ),
     Node(
-        "roles", "role", "Roles", "plan, deploy, lease", (310, 655),
+        "roles", "role", "Roles", "plan, deploy, migrate", (310, 655),
         ("aws_iam_role.github", "aws_iam_role_policy.github", "aws_iam_policy.boundary"),
     ),
     Node("login", "credential", "Login by token", "15 minutes, per login", (310, 790), ("aws_iam_policy.login",)),

@@ -3,7 +3,8 @@
 Namespace EcommerceDMS/Health. `Severity`, by DBInstanceIdentifier and Check: 0 ok, 1 warning, 2 critical. A check that was
 left out or failed publishes nothing: 0 would say that all is well. Check = all is the worst of them, in which one that
 failed counts as a warning: alarms watch it, and missing data of it tell that nobody looks any more. `Heartbeat`, by
-DBInstanceIdentifier, is 1 for each examination.
+DBInstanceIdentifier, is 1 for each examination. A partial one (--only) may say by Check = all that something is wrong, but
+not that all is well, and is no heartbeat.
 """
 
 from __future__ import annotations
@@ -39,12 +40,14 @@ def identifier(settings: Settings, given: str | None) -> str:
     )
 
 
-def metrics(results: list[Result], instance: str) -> list[dict[str, Any]]:
-    """The data of PutMetricData."""
+def metrics(results: list[Result], instance: str, *, partial: bool = False) -> list[dict[str, Any]]:
+    """The data of PutMetricData. `partial`: not all checks were asked for."""
     of_instance = {"Name": "DBInstanceIdentifier", "Value": instance}
     by_check = {r.check.name: SEVERITIES.index(r.severity) for r in results if r.severity is not None}
     failed = [SEVERITIES.index("warning") for result in results if result.failed]
-    by_check[ALL] = max([*by_check.values(), *failed], default=0)
+    worst = max([*by_check.values(), *failed], default=0)
+    if worst or not partial:
+        by_check[ALL] = worst
     severities = [
         {
             "MetricName": SEVERITY,
@@ -54,12 +57,13 @@ def metrics(results: list[Result], instance: str) -> list[dict[str, Any]]:
         }
         for name, severity in by_check.items()
     ]
-    return [*severities, {"MetricName": HEARTBEAT, "Dimensions": [of_instance], "Value": 1.0, "Unit": "Count"}]
+    heartbeat = {"MetricName": HEARTBEAT, "Dimensions": [of_instance], "Value": 1.0, "Unit": "Count"}
+    return severities if partial else [*severities, heartbeat]
 
 
-def publish(cloudwatch: Any, results: list[Result], instance: str) -> int:
+def publish(cloudwatch: Any, results: list[Result], instance: str, *, partial: bool = False) -> int:
     """Sends them; returns how many."""
-    data = metrics(results, instance)
+    data = metrics(results, instance, partial=partial)
     for start in range(0, len(data), _METRICS_PER_CALL):
         cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=data[start : start + _METRICS_PER_CALL])
     return len(data)

@@ -14,6 +14,9 @@ from typing import Any
 
 import boto3
 import pytest
+from ecommerce_dms.health import checks, publish
+from ecommerce_dms.health.examination import Result
+from ecommerce_dms.settings import Settings
 
 from .dashboard_schema import DASHBOARD
 from .documented_metrics import DOCUMENTED
@@ -41,12 +44,14 @@ SURROUNDING = {
         "log": ["watch-rds", "watch-rds-replica-1", "watch-rds-replica-2"],
         "topic": ["watch-rds-page", "watch-rds-notify"],
         "health": ["watch-rds"],
+        "integrity": ["watch-rds"],
     },
     "aurora": {
         "nat": [],
         "log": ["watch-aurora"],
         "topic": ["watch-aurora-page", "watch-aurora-notify"],
         "health": ["watch-aurora"],
+        "integrity": ["watch-aurora"],
     },
 }
 LOG_GROUPS = {
@@ -246,6 +251,7 @@ def expected_alarms(watch: Watch) -> dict[str, dict[str, str] | None]:
                     "nat": {"NatGatewayId": "nat-0123456789abcdef0"},
                     "topic": {"TopicName": name},
                     "health": {"DBInstanceIdentifier": name, "Check": "all"},
+                    "integrity": {"DBInstanceIdentifier": name, "Check": "integrity"},
                 }[kind]
     return expected
 
@@ -287,6 +293,34 @@ def test_every_alarm_says_what_it_means_and_links_its_runbook(watch):
         assert len(alarm["AlarmDescription"]) <= 1024  # AWS's limit
 
 
+def test_every_alarm_of_a_health_check_watches_a_metric_that_the_health_checks_publish(watch):
+    """Sent by the publisher itself, under the name that it reads from the database's address."""
+    host = {
+        "rds": f"{watch.name}.c123.{REGION}.rds.amazonaws.com",
+        "aurora": f"{watch.name}.cluster-c123.{REGION}.rds.amazonaws.com",
+    }
+    instance = publish.identifier(Settings(embedded=False, source="", host=host[watch.engine]), None)
+    cloudwatch = watch.client("cloudwatch")
+    publish.publish(cloudwatch, [Result(check) for check in checks.read()], instance)
+    arrived = {
+        (
+            metric["Namespace"],
+            metric["MetricName"],
+            frozenset((each["Name"], each["Value"]) for each in metric["Dimensions"]),
+        )
+        for page in cloudwatch.get_paginator("list_metrics").paginate(Namespace=publish.NAMESPACE)
+        for metric in page["Metrics"]
+    }
+    watched = {
+        name: (alarm["Namespace"], alarm["MetricName"], frozenset((d["Name"], d["Value"]) for d in alarm["Dimensions"]))
+        for name, alarm in watch.alarms().items()
+        if alarm["Namespace"] == publish.NAMESPACE
+    }
+    keys = {"health-critical", "health-warning", "health-silent", "integrity-broken", "integrity-silent"}
+    assert watched.keys() == {f"{watch.name}/{key}" for key in keys}
+    assert {name: metric for name, metric in watched.items() if metric not in arrived} == {}
+
+
 def test_every_metric_of_the_table_is_one_that_aws_documents_for_its_engines(watches):
     metrics = watches["rds"].outputs["metrics"]
     undocumented = [
@@ -303,7 +337,8 @@ def test_every_metric_of_the_table_is_one_that_aws_documents_for_its_engines(wat
 def test_no_alarm_looks_back_further_than_cloudwatch_does(watch):
     for name, alarm in watch.alarms().items():
         assert alarm["Period"] % 60 == 0, name
-        assert alarm["Period"] * alarm["EvaluationPeriods"] <= 86400, name
+        days = 1 if alarm["Period"] < 3600 else 7
+        assert alarm["Period"] * alarm["EvaluationPeriods"] <= days * 86400, name
 
 
 # --- Who is told --------------------------------------------------------------------------------------------------------------
