@@ -99,7 +99,9 @@ def test_both_engines_say_where_they_are_under_the_same_names(terraform):
     said = {}
     for name, variables in STACKS.items():
         outputs = Stack(terraform.folder, terraform.environment["AWS_ENDPOINT_URL"], variables).plan()["output_changes"]
-        said[name] = {output for output, change in outputs.items() if change.get("after") or change["after_unknown"]}
+        said[name] = {
+            output for output, change in outputs.items() if change.get("after") is not None or change["after_unknown"]
+        }
     assert said["rds"] - said["aurora"] == {
         "lease_security_group_id",
         "lease_schedule_group",
