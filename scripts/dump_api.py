@@ -1,4 +1,4 @@
-"""Writes docs/sql_api.md: every function of schema api, its promise, errors, privileges and examples.
+"""Writes docs/sql_api.md, every function of schema api with promise, errors, privileges and examples, and docs/worked_example.md.
 
 It upgrades scratch databases on the configured server (default: the embedded one), asks their catalogue, runs the worked
 example in one of them, and drops them.
@@ -13,12 +13,12 @@ from ecommerce_dms import api_reference, console, migrations
 from ecommerce_dms.scratch import scratch_database
 from ecommerce_dms.settings import Settings, add_connection_arguments, load_settings
 
-SQL_API_MD = Path(__file__).resolve().parents[1] / "docs" / "sql_api.md"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 EXAMPLES = """\
 examples:
-  python3 scripts/dump_api.py            write docs/sql_api.md, after each change of schema api or of its examples
-  python3 scripts/dump_api.py --check    exit with 1 and show the difference if it is not up to date
+  python3 scripts/dump_api.py            write both pages, after each change of schema api or of its examples
+  python3 scripts/dump_api.py --check    exit with 1 and show the difference if one is not up to date
 """
 
 
@@ -28,35 +28,40 @@ def main(argv: list[str] | None = None) -> int:
     settings = load_settings(arguments)
     console.say(f"Server: {settings.describe()}")
     with console.step("Upgrading a scratch database, and running the examples in it"):
-        wanted = sql_api_md(settings)
+        wanted = pages(settings)
     if arguments.check:
-        return _compare(SQL_API_MD.read_text(encoding="utf-8") if SQL_API_MD.exists() else "", wanted)
-    SQL_API_MD.write_text(wanted, encoding="utf-8")
-    console.say(f"Wrote {SQL_API_MD}.")
+        return max(_compare(DOCS / name, content) for name, content in wanted.items())
+    for name, content in wanted.items():
+        (DOCS / name).write_text(content, encoding="utf-8")
+        console.say(f"Wrote {DOCS / name}.")
     return 0
 
 
-def sql_api_md(settings: Settings) -> str:
-    """The content that the file should have. Raises UserError when an example fails."""
+def pages(settings: Settings) -> dict[str, str]:
+    """The content that each file should have. Raises UserError when an example fails."""
     with scratch_database(settings) as template:
         migrations.upgrade(template, environment="test")
         with scratch_database(settings, template=template) as scratch:
             worked_example = api_reference.run_worked_example(scratch)
         with scratch_database(settings, template=template) as scratch:
             api_reference.run_stories(scratch)
-        return api_reference.markdown(api_reference.read(template), worked_example)
+        return {
+            "sql_api.md": api_reference.markdown(api_reference.read(template)),
+            "worked_example.md": api_reference.worked_example_md(worked_example),
+        }
 
 
-def _compare(present: str, wanted: str) -> int:
+def _compare(path: Path, wanted: str) -> int:
+    present = path.read_text(encoding="utf-8") if path.exists() else ""
     if present == wanted:
-        console.say("docs/sql_api.md is up to date.")
+        console.say(f"docs/{path.name} is up to date.")
         return 0
     sys.stdout.writelines(
         difflib.unified_diff(
-            present.splitlines(keepends=True), wanted.splitlines(keepends=True), "docs/sql_api.md", "the database"
+            present.splitlines(keepends=True), wanted.splitlines(keepends=True), f"docs/{path.name}", "the database"
         )
     )
-    console.say("docs/sql_api.md is not what the database says: run scripts/dump_api.py and commit it.")
+    console.say(f"docs/{path.name} is not what the database says: run scripts/dump_api.py and commit it.")
     return 1
 
 

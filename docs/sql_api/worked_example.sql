@@ -43,6 +43,10 @@ SELECT api.record_payment_event(
     'stripe', 'evt_3', '01990000-0000-7000-8000-000000009a01', 'refunded', 4920, 'EUR', now(), 'pi_1',
     refund_id => '01990000-0000-7000-8000-00000000ef01');
 
+-- The customer gets a credit note for it, numbered in a series of its own.
+SELECT number, amount_minor
+FROM api.issue_credit_note('01990000-0000-7000-8000-00000000d001', '01990000-0000-7000-8000-00000000ef01');
+
 -- Where it stands now, and the stock with it.
 SELECT details ->> 'status' AS status, details ->> 'fulfilment_status' AS fulfilment,
        details ->> 'captured_minor' AS captured, details ->> 'refunded_minor' AS refunded

@@ -106,6 +106,14 @@ def test_the_tables_in_the_pages_are_up_to_date() -> None:
         assert text == cost_page.with_tables(text), "run scripts/cost_estimate.py pages"
 
 
+def test_a_million_orders_cost_the_bill_by_the_orders_that_share_it() -> None:
+    assert cost_page.usd_per_million_orders(Decimal(730), Decimal(1) / 3600) == Decimal(1_000_000)
+    assert cost_page.usd_per_million_orders(Decimal("2.628"), Decimal(1)) == Decimal(1)
+    for nothing in (0, -1):
+        with pytest.raises(ValueError, match="not above 0"):
+            cost_page.usd_per_million_orders(Decimal(100), Decimal(nothing))
+
+
 def test_every_table_is_on_a_page() -> None:
     pages = "".join(page.read_text(encoding="utf-8") for page in cost_page.PAGES)
     assert set(re.findall(r"<!-- cost ([a-z-]+) -->", pages)) == set(cost_page.TABLES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 from conftest import only_home, until
 from ecommerce_dms import virtual_environment
 from ecommerce_dms.embedded import EmbeddedServer
+from test_readme import OUTPUTS, is_shown
 
 SCRIPTS = Path(__file__).resolve().parents[1]
 ROOT = SCRIPTS.parent
@@ -124,6 +126,13 @@ def test_one_command_ends_with_a_proven_database_and_a_line_that_connects(runnin
     assert said == list(STEPS)
     assert re.search(r"^\d+ invariants, [\d,]+ rows examined, 0 violations$", first.stdout, re.M)
     assert int(psql(connection_line(first.stdout), "SET ROLE shop_owner; SELECT count(*) FROM shop.orders").split()[-1])
+
+
+def test_the_front_page_shows_what_it_prints(running: Local) -> None:
+    assert is_shown(OUTPUTS["local.py"], running.first.stderr + running.first.stdout)
+    command, _, said = OUTPUTS["psql"].partition("\n")
+    refused = running.run(*shlex.split(command)[3:])
+    assert refused.returncode == 1 and is_shown(said, refused.stderr)
 
 
 def test_nothing_it_prints_holds_a_password(running: Local) -> None:

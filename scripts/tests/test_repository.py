@@ -73,18 +73,6 @@ def test_every_revision_has_the_sql_that_it_runs() -> None:
     assert missing == []
 
 
-def test_what_pages_link_to_exists(tracked_files: list[Path]) -> None:
-    links = [
-        (page, link)
-        for page in tracked_files
-        if page.suffix == ".md"
-        # Code is no link, whatever it looks like.
-        for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", re.sub(r"`[^`\n]*`", "", text_of(page)))
-        if "://" not in link
-    ]
-    assert [f"{page.name}: {link}" for page, link in links if not (page.parent / link).exists()] == []
-
-
 def test_the_programs_that_the_readme_names_exist() -> None:
     named = set(re.findall(r"\bscripts/(\w+\.py)\b", text_of(ROOT / "README.md")))
     assert named

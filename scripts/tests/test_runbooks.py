@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import botocore.session
+import psycopg2
 import pytest
 from botocore import xform_name
 from ecommerce_dms import migrations
@@ -170,3 +172,45 @@ def test_sql_of_a_page_runs(page: str, sql: str, monitor) -> None:
         else:
             cursor.execute(statement)
             cursor.fetchall()
+
+
+# --- The checks themselves --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def copied_pages(tmp_path, monkeypatch) -> Path:
+    """The pages in a folder of the test's, which the checks above look at from now on."""
+    folder = tmp_path / "runbooks"
+    shutil.copytree(RUNBOOKS, folder)
+    monkeypatch.setattr(f"{__name__}.RUNBOOKS", folder)
+    monkeypatch.setattr(f"{__name__}.INDEX", folder / "README.md")
+    return folder
+
+
+def change(page: Path, old: str, new: str) -> None:
+    """Plants a mistake."""
+    text = page.read_text()
+    assert old in text
+    page.write_text(text.replace(old, new, 1))
+
+
+def test_a_changed_metric_heading_or_page_is_noticed(copied_pages: Path) -> None:
+    change(copied_pages / "memory-low.md", "`FreeableMemory`", "`FreeMemory`")
+    with pytest.raises(AssertionError, match="memory-low"):
+        test_a_page_says_what_its_row_says()
+    change(copied_pages / "deadlocks.md", "## Over when", "## Afterwards")
+    with pytest.raises(AssertionError):
+        test_a_page_says_what_it_means_how_to_see_it_what_to_do_and_when_it_is_over("deadlocks")
+    (copied_pages / "swap-used.md").unlink()
+    with pytest.raises(AssertionError):
+        test_every_alarm_has_its_page_and_every_alarm_page_its_alarm()
+
+
+def test_a_command_or_statement_that_does_not_exist_is_noticed(copied_pages: Path, monitor) -> None:
+    change(copied_pages / "README.md", "describe-alarms", "describe-alarm")
+    page, words = next(found for found in aws_commands() if "describe-alarm" in found[1])
+    with pytest.raises(AssertionError):
+        test_an_aws_command_names_an_operation_and_options_that_exist(page, words)
+    page, _ = blocks("sql")[0]
+    with pytest.raises(psycopg2.errors.UndefinedTable):
+        test_sql_of_a_page_runs(page, "SELECT * FROM pg_stat_activities", monitor)

@@ -1,4 +1,4 @@
-"""The tables of README.md and docs/cost.md, made from the committed cases and the price table.
+"""The tables of README.md, docs/cost.md and docs/scaling.md, made from the committed cases and the price table.
 
 Each stands between `<!-- cost NAME -->` and `<!-- end of cost NAME -->`; the text around it is written by people.
 """
@@ -16,8 +16,11 @@ from ecommerce_dms.aws.cost_cases import CASES, plan_of
 from ecommerce_dms.aws.prices import price_table
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGES = (ROOT / "README.md", ROOT / "docs" / "cost.md")
+PAGES = (ROOT / "README.md", ROOT / "docs" / "cost.md", ROOT / "docs" / "scaling.md")
 
+ORDERS_PER_SECOND = ("0.1", "1", "10", "100")  # over a whole month, nights among it
+# docs/scaling.md says how it was measured; an order has two lines on average there.
+GIB_PER_MILLION_ORDERS = Decimal("9.5")
 HOURS = 3  # how long the example on the front page lives
 MARKED = re.compile(r"(<!-- cost (?P<name>[a-z-]+) -->\n).*?(<!-- end of cost (?P=name) -->)", re.DOTALL)
 
@@ -104,6 +107,28 @@ def _months() -> str:
     return _table(["USD a month", *names], body)
 
 
+def usd_per_million_orders(usd_per_month: Decimal, orders_per_second: Decimal) -> Decimal:
+    """What a million orders cost at this average over a month of 730 hours, when the stack costs so much a month.
+
+    Raises ValueError where nothing is sold: no number of orders shares the bill then.
+    """
+    if orders_per_second <= 0:
+        raise ValueError(f"orders per second: {orders_per_second} is not above 0")
+    return usd_per_month / (orders_per_second * 3600 * HOURS_PER_MONTH) * 1_000_000
+
+
+def _orders() -> str:
+    names = ("test", "production")
+    rows = []
+    for rate in map(Decimal, ORDERS_PER_SECOND):
+        costs = [money(usd_per_million_orders(estimate_of(name).usd_per_month, rate)) for name in names]
+        rows.append([f"{rate:f}", f"{rate * 3600 * HOURS_PER_MONTH / 1_000_000:,.3f}", *costs])
+    stays = money(GIB_PER_MILLION_ORDERS * price_table()["rds.multi.gp3"].usd)
+    head = ["orders a second, on average", "million orders a month", *(f"{name}, USD per million" for name in names)]
+    kept = f"A million orders more on the disk of both copies ({GIB_PER_MILLION_ORDERS} GiB): {stays} USD a month."
+    return f"{_table(head, rows)}\n\n{kept}"
+
+
 def _kept() -> str:
     rows = []
     for name in ("test", "production"):
@@ -151,6 +176,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "items": _items,
     "kept": _kept,
     "months": _months,
+    "orders": _orders,
     "readings": _readings,
     "short": _short,
     "types": _types,
