@@ -133,7 +133,8 @@ class Stack:
         # `terraform console` reads one expression a line.
         expression = " ".join(_ASKED.split()) + "\n"
         answer = self._captured("console", "-no-color", *self._variables(), stdin=expression)
-        return Asked(**json.loads(json.loads(answer)))
+        # A warning comes before the value where the state is of another stack: what it has does not fit this var file.
+        return Asked(**json.loads(json.loads(answer.strip().splitlines()[-1])))
 
     def state(self) -> State:
         """What has been made."""

@@ -29,7 +29,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     ours = [item for item in items if HERE in item.path.parents]
     stages = {item: stage(item, config.getoption("--full")) for item in ours}
     fillers = [item for item in ours if stages[item] == BETWEEN]
-    stages |= dict.fromkeys(fillers[len(fillers) * 2 // 3 :], BETWEEN_AGAIN)
+    # A file stays whole: what its tests share is made once.
+    early = {item.path for item in fillers[: len(fillers) * 2 // 3]}
+    stages |= {item: BETWEEN_AGAIN for item in fillers if item.path not in early}
     places = [place for place, item in enumerate(items) if item in stages]
     for place, item in zip(places, sorted(ours, key=stages.__getitem__), strict=True):
         items[place] = item

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 from ecommerce_dms.aws import env_file, github_variables, sign_in, start
-from ecommerce_dms.aws.stack import DEFAULT_VAR_FILE, Stack, TerraformFailed
+from ecommerce_dms.aws.stack import DEFAULT_VAR_FILE, Asked, Stack, TerraformFailed
 from ecommerce_dms.console import UserError
 from ecommerce_dms.settings import Settings
 
@@ -70,6 +71,14 @@ def test_an_old_terraform_is_named(tmp_path: Path) -> None:
     path = program(tmp_path / "bin", "terraform", '#!/bin/sh\necho \'{"terraform_version": "1.9.8"}\'\n')
     with pytest.raises(UserError, match=r"terraform is 1\.9\.8, and this needs 1\.11"):
         stack(tmp_path, path).version()
+
+
+def test_what_is_asked_for_is_read_behind_a_warning(tmp_path: Path) -> None:
+    """Terraform's console warns on its standard output where the state is of another stack than the var file."""
+    asked = dict.fromkeys(Asked.__dataclass_fields__, "x")
+    answer = json.dumps(json.dumps(asked))
+    script = f"#!/bin/sh\ncat > /dev/null\ncat << 'END'\n\nWarning: Due to the problems above, …\n\n{answer}\n\nEND\n"
+    assert stack(tmp_path, program(tmp_path / "bin", "terraform", script)).asked() == Asked(**asked)
 
 
 def test_no_trace_of_what_providers_send_is_written(tmp_path: Path) -> None:
