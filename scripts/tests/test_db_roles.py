@@ -48,6 +48,8 @@ def prepared(master: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sett
     with scratch_database(master) as settings:
         with closing(connect(settings)) as connection:
             bootstrap.apply(connection)
+        # scripts/local.py test says so, and would lead the programs elsewhere.
+        monkeypatch.delenv("DB_SERVER", raising=False)
         named = {key: getattr(settings, key) for key in ("host", "port", "user", "password", "dbname")}
         for name, value in as_environment(named).items():
             monkeypatch.setenv(name, value)
