@@ -6,7 +6,6 @@
 --   SH205  the customer has another open cart
 
 CREATE FUNCTION shop.cart_lifetime() RETURNS interval LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, shop, pg_temp
 RETURN interval '30 days';
 COMMENT ON FUNCTION shop.cart_lifetime() IS 'How long an open cart lives after its last change.';
 
