@@ -171,6 +171,12 @@ def upgrade() -> None:
         ),
         sa.Column("currency", sa.Text(), nullable=False, comment="Currency it is in, as the provider says."),
         sa.Column(
+            "dispute_reference",
+            sa.Text(),
+            nullable=True,
+            comment="The provider's id of the dispute: tells two disputes of one payment apart. NULL where it sends none.",
+        ),
+        sa.Column(
             "payload",
             postgresql.JSONB(astext_type=sa.Text()),
             server_default=sa.text("'{}'"),
@@ -193,6 +199,14 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "amount_minor > 0 OR kind NOT IN ('authorized', 'captured', 'refunded')",
             name=op.f("ck_payment_events_money_moves_an_amount"),
+        ),
+        sa.CheckConstraint(
+            "char_length(dispute_reference) BETWEEN 1 AND 200 AND btrim(dispute_reference) <> ''",
+            name=op.f("ck_payment_events_dispute_reference_length"),
+        ),
+        sa.CheckConstraint(
+            "dispute_reference IS NULL OR kind IN ('dispute_opened', 'dispute_won', 'dispute_lost')",
+            name=op.f("ck_payment_events_dispute_reference_of_disputes"),
         ),
         sa.CheckConstraint(
             "char_length(provider_event_id) BETWEEN 1 AND 200 AND btrim(provider_event_id) <> ''",
