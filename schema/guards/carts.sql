@@ -155,8 +155,9 @@ UPDATE shop.carts SET expires_at = created_at WHERE cart_id = '01990000-0000-700
 
 -- attack: cart_changed_before_it_was_made
 -- rule: nothing changes before it exists
+-- guard: trigger shop.carts carts_start_now
 -- guard: constraint shop.carts ck_carts_updated_after_created
--- refused: 23514 ck_carts_updated_after_created
+-- refused: SH103 carts_start_now
 -- invariant: none: the constraint is the rule
 INSERT INTO shop.carts (currency, expires_at, created_at, updated_at)
 VALUES ('EUR', now() + interval '1 day', now(), now() - interval '1 day');

@@ -107,7 +107,7 @@ CORRUPTIONS = (
         "disputes_stand_in_the_books",
         f"""WITH entry AS (
                 INSERT INTO shop.journals (kind, order_id, payment_event_id, currency, line_count, description)
-                SELECT 'dispute', {_KEY.format("d004")}, min(payment_event_id), 'EUR', 2, 'Lost' FROM shop.payment_events
+                SELECT 'dispute', {_KEY.format("d003")}, min(payment_event_id), 'EUR', 2, 'Lost' FROM shop.payment_events
                 RETURNING journal_id
             )
             INSERT INTO shop.journal_lines (journal_id, line_number, account, currency, amount_minor)
