@@ -15,6 +15,14 @@ CREATE TRIGGER carts_start_open
     BEFORE INSERT ON shop.carts
     FOR EACH ROW WHEN (NEW.status <> 'open' OR NEW.version <> 1)
     EXECUTE FUNCTION shop.refuse('SH106', 'a cart starts open, at version 1', 'Leave status and version out.');
+CREATE TRIGGER carts_start_now
+    BEFORE INSERT ON shop.carts
+    FOR EACH ROW WHEN ((NEW.created_at, NEW.updated_at) IS DISTINCT FROM (now(), now()))
+    EXECUTE FUNCTION shop.refuse('SH103', 'the moment a cart is made is the server''s', 'Leave created_at and updated_at out.');
+CREATE TRIGGER carts_started_once
+    BEFORE UPDATE OF cart_id, created_at ON shop.carts
+    FOR EACH STATEMENT
+    EXECUTE FUNCTION shop.refuse('SH102', 'key and age of a cart do not change', 'Make another cart.');
 CREATE TRIGGER carts_version_is_kept
     BEFORE UPDATE OF version ON shop.carts
     FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse_direct_write('Change cart_items; the version follows.');

@@ -169,6 +169,12 @@ def upgrade() -> None:
         ),
         sa.Column("currency", sa.Text(), nullable=False, comment="Currency it is in, as the provider says."),
         sa.Column(
+            "dispute_reference",
+            sa.Text(),
+            nullable=True,
+            comment="The provider's id of the dispute: tells two disputes of one payment apart. NULL where it sends none.",
+        ),
+        sa.Column(
             "payload",
             postgresql.JSONB(astext_type=sa.Text()),
             server_default=sa.text("'{}'"),
@@ -191,6 +197,14 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "amount_minor > 0 OR kind NOT IN ('authorized', 'captured', 'refunded')",
             name=op.f("ck_payment_events_money_moves_an_amount"),
+        ),
+        sa.CheckConstraint(
+            "btrim(dispute_reference) <> '' AND char_length(dispute_reference) <= 200",
+            name=op.f("ck_payment_events_dispute_reference_length"),
+        ),
+        sa.CheckConstraint(
+            "dispute_reference IS NULL OR kind IN ('dispute_opened', 'dispute_won', 'dispute_lost')",
+            name=op.f("ck_payment_events_dispute_reference_of_disputes"),
         ),
         sa.CheckConstraint(
             "btrim(provider_event_id) <> '' AND char_length(provider_event_id) <= 200",

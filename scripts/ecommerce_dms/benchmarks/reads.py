@@ -200,7 +200,7 @@ def _policies(shop: BenchmarkShop) -> Table:
     function = f"SELECT * FROM api.order_history('{customer}')"  # noqa: S608 (a key that the shop just gave)
     unguarded = function.replace("api.order_history", "api.unguarded_history")
     ((definition,),) = shop.execute("SELECT pg_get_functiondef('api.order_history'::regproc)")
-    bare = re.sub(r"\n *PERFORM shop\.require_own\([^\n]*;", "", definition).replace(
+    bare = re.sub(r"\n *may_proceed := shop\.require_own\([^\n]*;", "", definition).replace(
         "order_history", "unguarded_history"
     )
     shop.execute(f"{bare}; GRANT EXECUTE ON FUNCTION api.unguarded_history TO shop_storefront")
