@@ -283,6 +283,14 @@ def test_test_runs_pytest_on_the_embedded_server(running: Local, tmp_path: Path)
     assert running.run("test", "--no-such-option").returncode == 4
 
 
+def test_the_front_page_shows_what_the_tests_print(running: Local) -> None:
+    command, _, said = OUTPUTS["local.py-test"].partition("\n")
+    few = f"{SCRIPTS / 'test_db.py'}::TestCompleteness"
+    given = running.run(*shlex.split(command)[3:], few, "-p", "no:cacheprovider")
+    assert given.returncode == 0, given.stdout
+    assert is_shown(said, given.stderr + given.stdout), given.stderr + given.stdout
+
+
 def test_a_wrong_command_is_wrong_usage(local: Local) -> None:
     wrong = local.run("stop")
     assert wrong.returncode == 2
