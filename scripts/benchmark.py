@@ -9,7 +9,7 @@ import argparse
 import sys
 
 from ecommerce_dms import console
-from ecommerce_dms.benchmarks import checkout, hot, reads, report
+from ecommerce_dms.benchmarks import checkout, hot, quotes, reads, report
 from ecommerce_dms.benchmarks.shop import MODELS
 
 EXAMPLES = """\
@@ -19,18 +19,24 @@ examples:
   python3 scripts/benchmark.py reads                    pages and lists at 10,000 and 1,000,000 orders: takes an hour
   python3 scripts/benchmark.py reads --orders 1000,100000
   python3 scripts/benchmark.py checkout --quick         does it run at all? The numbers say nothing
-  python3 scripts/benchmark.py checkout --write         and write the section in docs/benchmarks.md
+  python3 scripts/benchmark.py checkout --write         and write docs/benchmarks.md, and what docs/scaling.md quotes of it
+  python3 scripts/benchmark.py quote                    write only the quotations, after docs/benchmarks.md was merged
 """
 
 
 def main(argv: list[str] | None = None) -> int:
     """Measure, print the tables, write them when asked. Returns the exit code."""
     arguments = _parser().parse_args(argv)
+    if arguments.command == "quote":
+        quotes.refresh(report.BENCHMARKS_MD)
+        console.say(f"Wrote the quotations of {quotes.SCALING_MD}.")
+        return 0
     found = arguments.measure(arguments)
     print(found.text())
     if arguments.write and not found.failures:
         report.write(found)
-        console.say(f"Wrote {report.BENCHMARKS_MD}.")
+        quotes.refresh(report.BENCHMARKS_MD)
+        console.say(f"Wrote {report.BENCHMARKS_MD} and the quotations of {quotes.SCALING_MD}.")
     for failure in found.failures:
         console.say(f"failed: {failure}")
     return console.FAILED if found.failures else 0
@@ -78,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{checkout,hot,reads}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{checkout,hot,reads,quote}")
     for name, measure, text in (
         ("checkout", _checkout, "orders a second through the contract, and what that costs"),
         ("hot", _hot, "all clients buy one product"),
@@ -101,6 +107,8 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--orders", metavar="N,N", type=_two, help="orders in the two shops (default: 10000,1000000)"
             )
+    text = "write what docs/scaling.md quotes of docs/benchmarks.md; measures nothing"
+    commands.add_parser("quote", help=text, description=text[0].upper() + text[1:] + ".")
     return parser
 
 

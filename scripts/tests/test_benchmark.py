@@ -7,8 +7,9 @@ from pathlib import Path
 
 import benchmark
 import pytest
-from ecommerce_dms.benchmarks import pgbench, report
+from ecommerce_dms.benchmarks import pgbench, quotes, report
 from ecommerce_dms.benchmarks.shop import Integrity
+from ecommerce_dms.console import UserError
 
 COLUMNS = {
     "checkout": [
@@ -93,6 +94,77 @@ def test_a_section_is_replaced_and_the_others_stay(tmp_path: Path) -> None:
     assert text.startswith(report.HEADER)
     assert re.findall(r"^## (\w+)$", text, re.MULTILINE) == ["checkout", "reads"]
     assert ("old reads" in text, "new reads\n\na paragraph\n" in text, "a checkout" in text) == (False, True, True)
+
+
+MEASURED = """\
+# Benchmarks
+
+## checkout
+
+2026-01-02, PostgreSQL 18.4, Some CPU, 2 cores, 24 GB of memory, Linux. Orders a second.
+
+| lines | clients | contract/s | ÷ bare | ÷ client-side |
+|-------|--------:|-----------:|-------:|--------------:|
+| 10    |       1 |        195 |   0.19 |          0.88 |
+| 10    |       8 |      1,276 |   0.29 |          0.98 |
+| 1     |       1 |        380 |   0.19 |          1.34 |
+
+Deadlocks: 0.
+
+## hot
+
+2026-01-03, PostgreSQL 18.4, Some CPU, 2 cores, 24 GB of memory, Linux. Orders a second.
+
+| standby     | one row/s | slots/s | one row ÷ uniform | slots ÷ uniform |
+|-------------|----------:|--------:|------------------:|----------------:|
+| none        |        90 |     300 |              0.25 |            0.83 |
+| synchronous |        50 |     250 |              0.20 |            0.80 |
+
+## reads
+
+2026-01-04, PostgreSQL 18.4, Some CPU, 2 cores, 24 GB of memory, Linux. 2 clients.
+
+| read         | p50 / p95 ms, 50 | p50 / p95 ms, 200 | buffers, 50 | growth |
+|--------------|-----------------:|------------------:|------------:|-------:|
+| product page |      0.50 / 0.90 |       0.50 / 1.10 |          12 |   1.00 |
+| search       |      1.50 / 2.90 |      1.60 / 13.20 |          80 |   1.25 |
+"""
+
+
+def test_what_the_page_on_scaling_quotes_was_measured() -> None:
+    page = quotes.SCALING_MD.read_text(encoding="utf-8")
+    wanted = quotes.with_quotes(page, report.BENCHMARKS_MD.read_text(encoding="utf-8"))
+    assert page == wanted, "docs/scaling.md quotes other figures than docs/benchmarks.md: scripts/benchmark.py quote"
+
+
+def test_figures_are_quoted_with_where_they_were_measured() -> None:
+    page = quotes.with_quotes("<!-- benchmarks -->\nold\n<!-- end of benchmarks -->\n", MEASURED)
+    assert page.splitlines()[1:-1] == [
+        "- [`checkout`](benchmarks.md#checkout): orders: 380 a second of 1 line (1 client), 1,276 a second of 10 lines (8 clients);"
+        " 0.88 to 1.34 of the rate of an ORM's statements, 0.19 to 0.29 of bare writes."
+        " (2026-01-02, PostgreSQL 18.4, Some CPU, 2 cores, 24 GB of memory, Linux)",
+        "- [`hot`](benchmarks.md#hot): everybody buys one product: without a standby 90 orders a second of one row"
+        " (0.25 of many products' rate), 300 of slots (0.83); with a synchronous standby 50 orders a second of one row"
+        " (0.20 of many products' rate), 250 of slots (0.80)."
+        " (2026-01-03, PostgreSQL 18.4, Some CPU, 2 cores, 24 GB of memory, Linux)",
+        "- [`reads`](benchmarks.md#reads): from 50 to 200 orders a page reads 1.00 to 1.25 times the buffers;"
+        " the slowest p95 there is 13.2 ms (search)."
+        " (2026-01-04, PostgreSQL 18.4, Some CPU, 2 cores, 24 GB of memory, Linux)",
+    ]
+
+
+def test_what_was_not_measured_is_said_to_be_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    benchmarks, scaling = tmp_path / "benchmarks.md", tmp_path / "scaling.md"
+    benchmarks.write_text(MEASURED.partition("## hot")[0], encoding="utf-8")
+    scaling.write_text("# Scaling\n<!-- benchmarks -->\n<!-- end of benchmarks -->\n", encoding="utf-8")
+    monkeypatch.setattr(report, "BENCHMARKS_MD", benchmarks)
+    monkeypatch.setattr(quotes, "SCALING_MD", scaling)
+    assert benchmark.main(["quote"]) == 0
+    page = scaling.read_text(encoding="utf-8")
+    assert "380 a second" in page
+    assert "- [`hot`](benchmarks.md): not measured yet.\n- [`reads`](benchmarks.md): not measured yet.\n" in page
+    with pytest.raises(UserError, match="no place for figures"):
+        quotes.with_quotes("# Scaling\n", MEASURED)
 
 
 def test_a_script_is_written_out_for_its_lines() -> None:
