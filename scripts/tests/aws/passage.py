@@ -1,4 +1,4 @@
-"""The way from programs to the emulated AWS, on which a test can kill the program that is making a call.
+"""The way from programs to the emulated AWS, on which a test can kill or hold the program that is making a call.
 
 A program is known by its access key, which is part of every signed call. It waits for its answer while it is killed, so
 that the moment is exact: what came before is done, and nothing of it happens after.
@@ -28,31 +28,47 @@ class Moment:
     call: str
 
 
+class Gate:
+    """Where a program waits in a call until it is let go. Its tries to repeat the call wait as well."""
+
+    def __init__(self) -> None:
+        self.reached, self.go = threading.Event(), threading.Event()
+
+    def __call__(self) -> bool:
+        self.reached.set()
+        assert self.go.wait(60)
+        return False
+
+
 @dataclass
 class Passage:
     """`endpoint` is for the programs. `on_call` is told each call that reaches AWS, with its parameters."""
 
     endpoint: str
     on_call: Callable[[str, dict[str, list[str]]], None] = lambda _call, _parameters: None
-    _moments: dict[str, Moment] = field(default_factory=dict)
-    _processes: dict[str, Future[subprocess.Popen[str]]] = field(default_factory=dict)
+    _actions: dict[tuple[str, Moment], Callable[[], bool]] = field(default_factory=dict)
 
-    def expect(self, key: str, moment: Moment) -> None:
-        """The program with this access key dies at that moment, the first time it comes to it."""
-        self._moments[key], self._processes[key] = moment, Future()
+    def kill(self, key: str, moment: Moment) -> Callable[[subprocess.Popen[str]], None]:
+        """The program with this access key dies there. What is returned wants to know the program."""
+        program: Future[subprocess.Popen[str]] = Future()
 
-    def started(self, key: str, process: subprocess.Popen[str]) -> None:
-        if key in self._processes:
-            self._processes[key].set_result(process)
+        def end() -> bool:
+            process = program.result(60)
+            process.kill()
+            process.wait(60)  # Unanswered until then: it cannot try once more.
+            return True
 
-    def kills(self, key: str, moment: Moment) -> bool:
-        """Whether this was the program's end."""
-        if self._moments.get(key) != moment:
-            return False
-        process = self._processes[key].result(60)
-        process.kill()
-        process.wait(60)  # Unanswered until then: it cannot try once more.
-        return True
+        self._actions[key, moment] = end
+        return program.set_result
+
+    def hold(self, key: str, moment: Moment) -> Gate:
+        """The program with this access key waits there."""
+        self._actions[key, moment] = gate = Gate()
+        return gate
+
+    def ends(self, key: str, moment: Moment) -> bool:
+        """Whether the program that came to this moment is no more."""
+        return self._actions.get((key, moment), lambda: False)()
 
 
 @contextmanager
@@ -69,7 +85,7 @@ def passage(endpoint: str) -> Iterator[Passage]:
             key, parameters = found[1] if found else "", parse_qs(body.decode(errors="replace"))
             call = parameters["Action"][0] if "Action" in parameters else _SCHEDULES[self.command]
             self.close_connection = True
-            if ours.kills(key, Moment("before", call)):
+            if ours.ends(key, Moment("before", call)):
                 return
             ours.on_call(call, parameters)
             connection = http.client.HTTPConnection(target.hostname, target.port, timeout=60)
@@ -79,7 +95,7 @@ def passage(endpoint: str) -> Iterator[Passage]:
                 content = answer.read()
             finally:
                 connection.close()
-            if ours.kills(key, Moment("after", call)):
+            if ours.ends(key, Moment("after", call)):
                 return
             self.send_response(answer.status)
             for name in ("Content-Type", "x-amzn-RequestId", "x-amzn-ErrorType"):

@@ -49,6 +49,11 @@ class Job:
     keeps: bool = False
 
 
+def key_of(job: Job, command: str) -> str:
+    """The access key of that process, by which `passage` knows it."""
+    return f"{job.name}-{command}"
+
+
 def crowd(size: int) -> list[Job]:
     """As many jobs. Those that die when they close have an address of their own, so that they come to the last steps."""
     dying = [Job(f"dies-{n}", SHARED[n % 3], end) for n, end in enumerate(OPENING)]
@@ -132,9 +137,9 @@ class Runners:
     watch: Watch
 
     def run(self, job: Job, command: str, *arguments: str) -> tuple[int, str, str]:
-        key = f"{job.name}-{command}"
-        if job.dies and job.dies[0] == command:
-            self.way.expect(key, job.dies[1])
+        key = key_of(job, command)
+        dies = job.dies and job.dies[0] == command
+        announce = self.way.kill(key, job.dies[1]) if dies else None
         with subprocess.Popen(
             [*RUNNER_ACCESS, command, "--lease", job.name, *arguments],
             env=self.environment | {"AWS_ENDPOINT_URL": self.way.endpoint, "AWS_ACCESS_KEY_ID": key},
@@ -142,7 +147,8 @@ class Runners:
             stderr=subprocess.PIPE,
             text=True,
         ) as process:
-            self.way.started(key, process)
+            if announce:
+                announce(process)
             try:
                 printed, said = process.communicate(timeout=400)
             except BaseException:
@@ -208,6 +214,27 @@ def test_no_process_loses_access_while_others_open_close_and_are_killed(runners,
     assert set(killed) <= {job.name for job in jobs if job.dies}
 
     runners.watch.later.sweep()
+    assert runners.watch.leases.rules() == []
+
+
+def test_a_process_that_opens_while_the_last_one_is_about_to_revoke_keeps_access(runners):
+    """The closer has seen that nobody else holds the rule, and is slow with its next call; the opener returns meanwhile."""
+    old, new = Job("old", SHARED[0]), Job("new", SHARED[0])
+    assert runners.open(old)[0] == 0
+    opening = runners.way.hold(key_of(new, "open"), Moment("before", "AuthorizeSecurityGroupIngress"))
+    closing = runners.way.hold(key_of(old, "close"), Moment("before", "CreateTags"))
+    with ThreadPoolExecutor(2) as pool:
+        opened = pool.submit(runners.open, new)
+        assert opening.reached.wait(60)
+        closed = pool.submit(runners.close, old)
+        assert closing.reached.wait(60)
+        opening.go.set()
+        assert opened.result(60)[0] == 0
+        closing.go.set()
+        assert closed.result(60)[0] == 0
+    runners.watch.look()
+    assert runners.watch.wrong == []
+    assert runners.close(new)[0] == 0
     assert runners.watch.leases.rules() == []
 
 
