@@ -57,7 +57,7 @@ def test_without_a_python_that_can_it_says_how_to_get_one(tmp_path: Path) -> Non
         cwd=tmp_path, env={"PATH": str(folder)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1
-    assert "pip install -r scripts/requirements.txt" in done.stderr
+    assert "pip install --require-hashes -r scripts/requirements.lock" in done.stderr
 
 
 # --- Terraform --------------------------------------------------------------------------------------------------------
