@@ -56,8 +56,9 @@ def _checkout(rows: list[Row]) -> str:
         for lines, row in sorted(best.items(), key=lambda item: int(item[0]))
     )
     return (
-        f"orders: {rates}; {_span(rows, '÷ client-side')} of the rate of an ORM's statements, "
-        f"{_span(rows, '÷ bare')} of bare writes."
+        f"orders: {rates}; {_span(rows, '÷ constrained')} of what the declared constraints alone allow, "
+        f"{_span(rows, '÷ row by row')} of the rate of an ORM that saves object by object, {_span(rows, '÷ client-side')} of "
+        f"statements that save rows together, {_span(rows, '÷ bare')} of bare writes."
     )
 
 
