@@ -1,4 +1,4 @@
-"""Pages of the catalogue hold what fits, once each and in order, and cost what they show. Prices: test_price_refresh.py."""
+"""Pages of the catalogue hold what fits, once each and in order, and cost what they show."""
 
 from __future__ import annotations
 
