@@ -2,7 +2,7 @@
 
 Starts a PostgreSQL 18 of its own, with durability on, fills it with the sample data, drives it with pgbench, and removes it.
 The configured server is never touched. Afterwards every invariant is verified; a violation or a deadlock exits with 1.
-A shop of 1,000,000 orders needs 20 GB in the folder for temporary files (TMPDIR; as root, /var/lib).
+A shop of 1,000,000 orders needs 20 GB for a while in the folder for temporary files (TMPDIR; as root, /var/lib).
 """
 
 import argparse
@@ -16,7 +16,7 @@ EXAMPLES = """\
 examples:
   python3 scripts/benchmark.py checkout                 orders a second, beside bare writes and an ORM's statements
   python3 scripts/benchmark.py hot                      one product for all, slots, and a synchronous standby
-  python3 scripts/benchmark.py reads                    pages and lists at 10,000 and 1,000,000 orders: takes an hour
+  python3 scripts/benchmark.py reads                    pages and lists at 10,000 and 1,000,000 orders: 20 minutes
   python3 scripts/benchmark.py reads --orders 1000,100000
   python3 scripts/benchmark.py checkout --quick         does it run at all? The numbers say nothing
   python3 scripts/benchmark.py checkout --write         and write docs/benchmarks.md, and what docs/scaling.md quotes of it

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from pathlib import Path
 
 import benchmark
 import pytest
-from ecommerce_dms.benchmarks import pgbench, quotes, report
+from ecommerce_dms import fingerprint
+from ecommerce_dms.benchmarks import growth, pgbench, quotes, report
 from ecommerce_dms.benchmarks.shop import Integrity
+from ecommerce_dms.connection import connect
 from ecommerce_dms.console import UserError
+from ecommerce_dms.roles import OWNER
+from ecommerce_dms.settings import Settings
 
 COLUMNS = {
     "checkout": [
@@ -17,7 +22,15 @@ COLUMNS = {
         *("÷ bare", "÷ constrained", "÷ client-side", "÷ row by row"),
     ],
     "hot": ["standby", "uniform/s", "one row/s", "slots/s", "mixed/s", "one row ÷ uniform", "slots ÷ uniform"],
-    "reads": ["read", "p50 / p95 ms, 50", "p50 / p95 ms, 200", "buffers, 50", "buffers, 200", "growth"],
+    "reads": [
+        "read",
+        "p50 / p95 ms, 50",
+        "p50 / p95 ms, 200",
+        "buffers, 50",
+        "buffers, 200",
+        "growth",
+        "index searches",
+    ],
 }
 FIRST_CELLS = {
     "checkout": ["10", "1"],
@@ -50,6 +63,36 @@ def test_a_measurement_prints_its_table_and_leaves_the_shop_whole(
     assert not report.BENCHMARKS_MD.exists()
 
 
+def test_a_multiplied_shop_has_twins_of_everybody_and_breaks_no_invariant(
+    filled: Settings,
+) -> None:
+    counted = "SELECT (SELECT count(*) FROM shop.orders), (SELECT count(*) FROM shop.customers), (SELECT count(*) FROM shop.products)"
+    with closing(connect(filled, role=OWNER)) as connection, connection.cursor() as cursor:
+        cursor.execute(counted)
+        orders, customers, products = cursor.fetchone()
+        connection.rollback()
+        before = fingerprint.read(connection)
+    growth.multiply(filled, 3)
+    with closing(connect(filled, role=OWNER)) as connection, connection.cursor() as cursor:
+        assert fingerprint.difference(before, fingerprint.read(connection)) == []
+        cursor.execute(counted)
+        assert cursor.fetchone() == (3 * orders, 3 * customers, products)
+        cursor.execute("SELECT count(*) FROM (SELECT customer_id FROM shop.orders GROUP BY customer_id) AS buyer")
+        (buyers,) = cursor.fetchone()
+        assert buyers % 3 == 1, "a guest is nobody; everybody else is there three times"
+        cursor.execute(
+            "SELECT invariant, examined, violations FROM api.verify_integrity() WHERE violations > 0 OR examined = 0"
+        )
+        assert cursor.fetchall() == []
+        # What comes next finds its keys free.
+        cursor.execute(
+            "INSERT INTO shop.login_attempts (email_digest, succeeded) VALUES (sha256('x'), false) RETURNING login_attempt_id"
+            " = (SELECT max(login_attempt_id) + 1 FROM shop.login_attempts)"
+        )
+        assert cursor.fetchone() == (True,)
+        connection.rollback()
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -59,6 +102,7 @@ def test_a_measurement_prints_its_table_and_leaves_the_shop_whole(
         ["hot", "--clients", "1,8"],
         ["reads", "--orders", "10000"],
         ["reads", "--orders", "2000,1000"],
+        ["reads", "--orders", "10000,150000"],
         ["checkout", "--runs", "none"],
     ],
     ids=" ".join,

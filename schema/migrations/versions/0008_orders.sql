@@ -746,10 +746,11 @@ AS $$
         LEFT JOIN (
             SELECT order_id,
                    bool_or(from_status IS DISTINCT FROM previous_status OR sequence <> position) AS broken,
-                   (array_agg(to_status ORDER BY sequence DESC))[1] AS last_status
+                   min(to_status) FILTER (WHERE is_last) AS last_status
             FROM (
                 SELECT order_id, sequence, from_status, to_status,
-                       lag(to_status) OVER steps AS previous_status, row_number() OVER steps AS position
+                       lag(to_status) OVER steps AS previous_status, row_number() OVER steps AS position,
+                       lead(sequence) OVER steps IS NULL AS is_last
                 FROM shop.order_status_history
                 WINDOW steps AS (PARTITION BY order_id ORDER BY sequence)
             ) AS step

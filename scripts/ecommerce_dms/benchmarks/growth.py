@@ -17,6 +17,7 @@ from psycopg2 import sql
 
 from ecommerce_dms import console
 from ecommerce_dms.connection import connect
+from ecommerce_dms.roles import OWNER
 from ecommerce_dms.sample_data import present
 from ecommerce_dms.sample_data.bulk import Guards
 from ecommerce_dms.sample_data.tables import COLUMNS
@@ -73,11 +74,11 @@ _SUMS = (
 )
 
 
-def multiply(superuser: Settings, times: int) -> None:
+def multiply(settings: Settings, times: int) -> None:
     """Makes the shop so many times as large. Nobody else may use it meanwhile; when it fails, the shop is of no use."""
     if not 1 < times <= MOST:
         raise console.UserError(f"a shop cannot be made {times} times as large, but 2 to {MOST} times")
-    with _session(superuser) as connection, connection.cursor() as cursor:
+    with _session(settings) as connection, connection.cursor() as cursor:
         guards = Guards(cursor, present.tables(cursor))
         guards.set_aside(constraints_too=True)
         connection.commit()
@@ -89,7 +90,7 @@ def multiply(superuser: Settings, times: int) -> None:
             tables = [table for table in _by_size(cursor) if table not in SHARED]
             connection.commit()
             with ThreadPoolExecutor(_WORKERS) as pool:
-                jobs = [pool.submit(_multiply, superuser, table, times, numbers, uuids) for table in tables]
+                jobs = [pool.submit(_multiply, settings, table, times, numbers, uuids) for table in tables]
             for job in jobs:
                 job.result()
         with console.step("putting indexes and foreign keys back, and validating them"):
@@ -105,18 +106,19 @@ def multiply(superuser: Settings, times: int) -> None:
             connection.commit()
 
 
-def _multiply(superuser: Settings, table: str, times: int, numbers: set[str], uuids: set[tuple[str, str]]) -> None:
+def _multiply(settings: Settings, table: str, times: int, numbers: set[str], uuids: set[tuple[str, str]]) -> None:
     """A table that is emptied and filled in one transaction needs no WAL where wal_level is minimal."""
     columns = COLUMNS[table]
     values = (_value(table, column, times, numbers, uuids) for column in columns)
-    with _session(superuser) as connection, connection.cursor() as cursor:
-        cursor.execute(f"CREATE TEMPORARY TABLE models ON COMMIT DROP AS TABLE shop.{table}; TRUNCATE shop.{table}")
+    with _session(settings) as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE TABLE shop.models_{table} AS TABLE shop.{table}; TRUNCATE shop.{table}")
         # A set-returning function in the list leaves the models in their order.
         copies = f"CASE WHEN {_HAS_TWINS.get(table, 'true')} THEN {times - 1} ELSE 0 END"
         cursor.execute(
             f"INSERT INTO shop.{table} ({', '.join(columns)}) OVERRIDING SYSTEM VALUE SELECT {', '.join(values)}"  # noqa: S608
-            f" FROM (SELECT *, generate_series(0, {copies}) AS twin FROM models) AS model"
+            f" FROM (SELECT *, generate_series(0, {copies}) AS twin FROM shop.models_{table}) AS model"
         )
+        cursor.execute(f"DROP TABLE shop.models_{table}")
         connection.commit()
 
 
@@ -145,5 +147,5 @@ def _by_size(cursor: Any) -> Iterable[str]:
     return [name for (name,) in cursor.fetchall()]
 
 
-def _session(superuser: Settings) -> Any:
-    return closing(connect(superuser, options=_SESSION))
+def _session(settings: Settings) -> Any:
+    return closing(connect(settings, role=OWNER, options=_SESSION))

@@ -106,6 +106,7 @@ class Cost:
     p50_ms: float
     p95_ms: float
     buffers: float
+    searches: float  # Descents of an index.
 
 
 def measure(request: Request) -> Report:
@@ -132,15 +133,27 @@ def measure(request: Request) -> Report:
             *(f"{cost[read.name].p50_ms:.2f} / {cost[read.name].p95_ms:.2f}" for cost in found),
             *(f"{cost[read.name].buffers:,.1f}" for cost in found),
             f"{large[read.name].buffers / small[read.name].buffers:.2f}",
+            f"{large[read.name].searches:,.1f}",
         )
         for read in READS
     ]
-    columns = ("read", *(f"p50 / p95 ms, {n:,}" for n in sizes), *(f"buffers, {n:,}" for n in sizes), "growth")
-    above = [row[0] for row in rows if float(row[-1]) > MOST_GROWTH]
+    columns = (
+        "read",
+        *(f"p50 / p95 ms, {n:,}" for n in sizes),
+        *(f"buffers, {n:,}" for n in sizes),
+        "growth",
+        "index searches",
+    )
+    above = [
+        f"{name} (by {(large[name].buffers - small[name].buffers) / max(large[name].searches, 1):.2f} for each search)"
+        for name in (read.name for read in READS)
+        if large[name].buffers > MOST_GROWTH * small[name].buffers
+    ]
     report.paragraphs = [
         f"{' '.join(shops)} {_HOW}",
         Table(columns, rows).text(),
-        f"Buffers grow by more than {MOST_GROWTH}: {', '.join(above) or 'none'}. Sequential scans of a table of"
+        f"Buffers grow by more than {MOST_GROWTH}: {', '.join(above) or 'none'}. One more for each search is the depth of the"
+        " index, which grows with the logarithm of its rows: by a page for a hundred times as many. Sequential scans of a table of"
         f" {LARGE_ROWS:,} rows or more: {', '.join(scans) or 'none'}. Buffers, growth and scans do not depend on"
         " what else the machine does; times do.",
         f"What row-level security costs an order history, at {sizes[-1]:,} orders, on one connection, by turns, in the"
@@ -187,14 +200,17 @@ def _costs(shop: BenchmarkShop, request: Request, scans: list[str]) -> dict[str,
         statements = _statements(shop, read)
         with console.step(read.name):
             before = _scans_of_large_tables(shop)
-            buffers = _buffers(shop, statements)
+            buffers, searches = _buffers(shop, statements)
             runs = [
                 pgbench.run(shop, [f"{text};\n" for text in statements], request.clients, request.seconds)
                 for _ in range(request.runs)
             ]
             after = _scans_of_large_tables(shop)
         costs[read.name] = Cost(
-            median([run.percentile(0.5) for run in runs]), median([run.percentile(0.95) for run in runs]), buffers
+            median([run.percentile(0.5) for run in runs]),
+            median([run.percentile(0.95) for run in runs]),
+            buffers,
+            searches,
         )
         scans += [f"{read.name}: scans {name}" for name, count in before.items() if after[name] > count]
     return costs
@@ -207,11 +223,15 @@ def _statements(shop: BenchmarkShop, read: Read) -> list[str]:
     return [read.statement.format(*key) for key in keys]
 
 
-def _buffers(shop: BenchmarkShop, statements: list[str]) -> float:
-    """Mean of shared buffers hit and read by a call, in one warm session of the application."""
+def _buffers(shop: BenchmarkShop, statements: list[str]) -> tuple[float, float]:
+    """Of a call, in one warm session of the application: the mean of shared buffers hit and read, and of index searches."""
     with closing(connect(shop.application)) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
         for text in statements[:WARM_UP] * (WARM_UP // len(statements[:WARM_UP]) + 1):
             cursor.execute(text)
+        cursor.execute("SELECT pg_stat_force_next_flush()")
+        cursor.execute("SELECT 1")
+        before = _searches(shop)
         explain: Callable[[str], Any] = lambda text: f"EXPLAIN (ANALYZE, BUFFERS, TIMING off, FORMAT json) {text}"  # noqa: E731
         total = 0
         for text in statements:
@@ -219,7 +239,15 @@ def _buffers(shop: BenchmarkShop, statements: list[str]) -> float:
             ((document,),) = cursor.fetchall()
             plan = document[0]["Plan"]
             total += plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
-    return total / len(statements)
+        cursor.execute("SELECT pg_stat_force_next_flush()")
+        cursor.execute("SELECT 1")
+    return total / len(statements), (_searches(shop) - before) / len(statements)
+
+
+def _searches(shop: BenchmarkShop) -> int:
+    """Descents of the shop's indexes so far. The catalogue's are not what a page costs: sessions remember it."""
+    ((count,),) = shop.execute("SELECT sum(idx_scan)::bigint FROM pg_stat_user_indexes WHERE schemaname = 'shop'")
+    return count
 
 
 _HISTORY = (

@@ -236,7 +236,7 @@ def _filled(server: EmbeddedServer, orders: int) -> BenchmarkShop:
     with console.step(f"making a shop with {orders:,} orders"):
         loading.load(master, loading.Request(orders=models, seed=1, as_of=midnight, catalogue_for=orders))
         if orders > models:
-            growth.multiply(superuser, orders // models)
+            growth.multiply(master, orders // models)
     shop = BenchmarkShop(server, master, superuser, application)
     with closing(connect(master)) as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE ROLE {APPLICATION} LOGIN PASSWORD %s IN ROLE shop_app", (password,))
