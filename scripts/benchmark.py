@@ -10,6 +10,7 @@ import sys
 
 from ecommerce_dms import console
 from ecommerce_dms.benchmarks import checkout, hot, quotes, reads, report
+from ecommerce_dms.benchmarks.shop import MODELS
 
 EXAMPLES = """\
 examples:
@@ -125,6 +126,8 @@ def _one(text: str) -> tuple[int, ...]:
 
 def _two(text: str) -> tuple[int, ...]:
     sizes = tuple(_number(part, 50, 10_000_000) for part in text.split(","))
+    if any(size > MODELS and size % MODELS for size in sizes):
+        raise argparse.ArgumentTypeError(f"above {MODELS:,} orders there are only multiples of it, not {text}")
     if len(sizes) != 2 or sizes[0] >= sizes[1]:
         raise argparse.ArgumentTypeError(
             f"{text} is not two numbers of orders, the smaller first, such as 10000,1000000"

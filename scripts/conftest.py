@@ -33,7 +33,7 @@ from psycopg2 import errors
 
 # Their assertions are to say as much as those of test_db.py, which runs them.
 pytest.register_assert_rewrite(
-    *(f"ecommerce_dms.db_tests.{module}" for module in ("corruptions", "folds", "guards", "races"))
+    *(f"ecommerce_dms.db_tests.{module}" for module in ("concurrency", "corruptions", "folds", "guards"))
 )
 
 # search_path: so that names are printed with their schema, whatever the database or the user has set.

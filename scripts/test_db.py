@@ -26,6 +26,7 @@ from ecommerce_dms.connection import connect
 from ecommerce_dms.db_tests import (
     bad_writes,
     columns,
+    concurrency,
     corruptions,
     data,
     drift,
@@ -34,7 +35,6 @@ from ecommerce_dms.db_tests import (
     keys,
     names,
     privileges,
-    races,
     triggers,
 )
 from ecommerce_dms.db_tests.check import Check, rows
@@ -170,9 +170,9 @@ TestOtherWaysIn = guards.TestOtherWaysIn
 TestCompleteness = guards.TestCompleteness
 TestCorruptions = corruptions.TestCorruptions
 TestPaymentFold = folds.TestPaymentFold
-TestRaces = races.TestRaces
-TestNoDeadlock = races.TestNoDeadlock
-TestRushes = races.TestRushes
+TestRaces = concurrency.TestRaces
+TestNoDeadlock = concurrency.TestNoDeadlock
+TestRushes = concurrency.TestRushes
 
 
 def findings(check: Check, connection: Any) -> list[str]:

@@ -52,11 +52,26 @@ UPDATE shop.customers SET status = 'erased' WHERE customer_id = '01990000-0000-7
 
 -- attack: customer_changed_before_registering
 -- rule: nothing changes before it exists
+-- guard: trigger shop.customers customers_register_now
 -- guard: constraint shop.customers ck_customers_updated_after_created
--- refused: 23514 ck_customers_updated_after_created
+-- refused: SH103 customers_register_now
 -- invariant: none: the constraint is the rule
 INSERT INTO shop.customers (email, full_name, created_at, updated_at)
 VALUES ('new@example.org', 'New', now(), now() - interval '1 day');
+
+-- attack: customer_for_ten_years
+-- rule: an account is as old as the server says
+-- guard: trigger shop.customers customers_register_now
+-- refused: SH103 customers_register_now
+-- invariant: none: another moment is a moment too
+INSERT INTO shop.customers (email, full_name, created_at) VALUES ('new@example.org', 'New', now() - interval '10 years');
+
+-- attack: customer_grows_older
+-- rule: an account is as old as the server says
+-- guard: trigger shop.customers customers_registered_once
+-- refused: SH102 customers_registered_once
+-- invariant: none: another moment is a moment too
+UPDATE shop.customers SET created_at = created_at - interval '10 years' WHERE email = 'donal@example.org';
 
 -- upkeep: customer_knows_when_it_changed
 -- rule: updated_at is the moment of the change, whatever the client says
@@ -98,6 +113,30 @@ UPDATE shop.customer_credentials SET customer_id = '01990000-0000-7000-8000-0000
 -- refused: SH102 addresses_stay_with_their_customer
 -- invariant: none: an address of the one looks like an address of the other
 UPDATE shop.addresses SET customer_id = '01990000-0000-7000-8000-00000000c002' WHERE address_id = '01990000-0000-7000-8000-00000000ad02';
+
+-- attack: address_from_last_year
+-- rule: an address is added at the server's moment
+-- guard: trigger shop.addresses addresses_are_added_now
+-- refused: SH103 addresses_are_added_now
+-- invariant: none: another moment is a moment too
+INSERT INTO shop.addresses (customer_id, recipient, line1, city, country, created_at)
+VALUES ('01990000-0000-7000-8000-00000000c001', 'Aoife', '1 Quay', 'Galway', 'IE', now() - interval '1 year');
+
+-- attack: session_opened_last_year
+-- rule: a session is opened at the server's moment
+-- guard: trigger shop.login_sessions login_sessions_open_now
+-- refused: SH103 login_sessions_open_now
+-- invariant: none: another moment is a moment too
+INSERT INTO shop.login_sessions (customer_id, token_digest, created_at, expires_at)
+VALUES ('01990000-0000-7000-8000-00000000c002', sha256('another'), now() - interval '1 year', now() + interval '1 day');
+
+-- attack: session_seen_tomorrow
+-- rule: a session is first seen when it is opened
+-- guard: trigger shop.login_sessions login_sessions_open_now
+-- refused: SH103 login_sessions_open_now
+-- invariant: none: another moment is a moment too
+INSERT INTO shop.login_sessions (customer_id, token_digest, last_seen_at, expires_at)
+VALUES ('01990000-0000-7000-8000-00000000c002', sha256('another'), now() + interval '1 day', now() + interval '1 day');
 
 -- attack: session_ends_before_it_begins
 -- rule: a session ends after it began
@@ -148,6 +187,22 @@ INSERT INTO shop.login_sessions (customer_id, token_digest, expires_at) VALUES (
 -- invariant: none: the constraint is the rule
 INSERT INTO shop.account_tokens (customer_id, purpose, token_digest, expires_at)
 VALUES ('01990000-0000-7000-8000-00000000c002', 'password_reset', sha256('new'), now() - interval '1 hour');
+
+-- attack: token_issued_next_year
+-- rule: a token is issued at the server's moment
+-- guard: trigger shop.account_tokens account_tokens_are_issued_now
+-- refused: SH103 account_tokens_are_issued_now
+-- invariant: none: another moment is a moment too
+INSERT INTO shop.account_tokens (customer_id, purpose, token_digest, created_at, expires_at)
+VALUES ('01990000-0000-7000-8000-00000000c002', 'email_verification', sha256('early'), now() + interval '1 year', now() + interval '2 years');
+
+-- attack: token_issued_used
+-- rule: a token is unused when it is issued
+-- guard: trigger shop.account_tokens account_tokens_are_issued_now
+-- refused: SH103 account_tokens_are_issued_now
+-- invariant: none: a token that was used looks the same
+INSERT INTO shop.account_tokens (customer_id, purpose, token_digest, expires_at, used_at)
+VALUES ('01990000-0000-7000-8000-00000000c002', 'email_verification', sha256('spent'), now() + interval '1 day', now());
 
 -- attack: token_lives_longer
 -- rule: a token stays what it was issued as

@@ -51,6 +51,27 @@ UPDATE shop.carts SET customer_id = '01990000-0000-7000-8000-00000000c001' WHERE
 -- invariant: none: another cart is a cart too
 UPDATE shop.carts SET merged_into_cart_id = '01990000-0000-7000-8000-00000000ca09' WHERE cart_id = '01990000-0000-7000-8000-00000000ca0a';
 
+-- attack: cart_of_last_year
+-- rule: a cart is made at the server's moment
+-- guard: trigger shop.carts carts_start_now
+-- refused: SH103 carts_start_now
+-- invariant: none: another moment is a moment too
+INSERT INTO shop.carts (currency, created_at, expires_at) VALUES ('EUR', now() - interval '1 year', now() + interval '1 day');
+
+-- attack: cart_changed_tomorrow
+-- rule: a cart is made at the server's moment
+-- guard: trigger shop.carts carts_start_now
+-- refused: SH103 carts_start_now
+-- invariant: none: another moment is a moment too
+INSERT INTO shop.carts (currency, updated_at, expires_at) VALUES ('EUR', now() + interval '1 day', now() + interval '2 days');
+
+-- attack: cart_grows_older
+-- rule: a cart is as old as the server says
+-- guard: trigger shop.carts carts_started_once
+-- refused: SH102 carts_started_once
+-- invariant: none: another moment is a moment too
+UPDATE shop.carts SET created_at = created_at - interval '1 year' WHERE cart_id = '01990000-0000-7000-8000-00000000ca09';
+
 -- attack: cart_version_is_written
 -- rule: the version of a cart is raised by each change of its lines
 -- guard: trigger shop.carts carts_version_is_kept
@@ -134,8 +155,9 @@ UPDATE shop.carts SET expires_at = created_at WHERE cart_id = '01990000-0000-700
 
 -- attack: cart_changed_before_it_was_made
 -- rule: nothing changes before it exists
+-- guard: trigger shop.carts carts_start_now
 -- guard: constraint shop.carts ck_carts_updated_after_created
--- refused: 23514 ck_carts_updated_after_created
+-- refused: SH103 carts_start_now
 -- invariant: none: the constraint is the rule
 INSERT INTO shop.carts (currency, expires_at, created_at, updated_at)
 VALUES ('EUR', now() + interval '1 day', now(), now() - interval '1 day');

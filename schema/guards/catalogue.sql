@@ -92,7 +92,7 @@ INSERT INTO shop.categories (parent_id, slug, name, ancestry) VALUES (3, 'polo',
 UPDATE shop.categories SET parent_id = 6 WHERE category_id = 2;
 
 -- upkeep: moves_of_categories_queue
--- rule: one move at a time, so that two of them cannot deadlock (races.py shows that they would)
+-- rule: one move at a time, so that two of them cannot deadlock (concurrency.py shows that they would)
 -- guard: trigger shop.categories categories_moves_queue
 -- holds: EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid())
 UPDATE shop.categories SET parent_id = 6 WHERE category_id = 2;

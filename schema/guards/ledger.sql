@@ -9,6 +9,13 @@
 -- invariant: journals_balance
 UPDATE shop.journals SET line_count = 5 WHERE journal_id = 1;
 
+-- attack: lost_dispute_becomes_a_correction
+-- rule: the journal is append-only, and what was lost in a dispute stands in it
+-- guard: trigger shop.journals journals_are_append_only
+-- refused: SH101 journals_are_append_only
+-- invariant: disputes_stand_in_the_books
+UPDATE shop.journals SET kind = 'correction' WHERE kind = 'dispute';
+
 -- attack: journal_is_deleted
 -- rule: the journal is append-only
 -- guard: trigger shop.journals journals_are_append_only

@@ -261,6 +261,15 @@ DELETE FROM shop.payment_events WHERE provider_event_id = 'evt_1';
 INSERT INTO shop.payment_events (provider, provider_event_id, payment_id, kind, currency, occurred_at)
 VALUES ('stripe', 'evt_x', '01990000-0000-7000-8000-000000009a01', 'captured', 'EUR', now());
 
+-- attack: capture_of_a_dispute
+-- rule: only a dispute has the reference of one
+-- guard: constraint shop.payment_events ck_payment_events_dispute_reference_of_disputes
+-- refused: 23514 ck_payment_events_dispute_reference_of_disputes
+-- invariant: none: the constraint is the rule
+INSERT INTO shop.payment_events
+    (provider, provider_event_id, payment_id, kind, amount_minor, currency, dispute_reference, occurred_at)
+VALUES ('stripe', 'evt_x', '01990000-0000-7000-8000-000000009a01', 'captured', 1, 'EUR', 'dp_1', now());
+
 -- upkeep: event_is_folded
 -- rule: the totals of a payment are the fold of its events
 -- guard: trigger shop.payment_events payment_events_apply

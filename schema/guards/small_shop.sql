@@ -380,6 +380,12 @@ FROM shop.payment_events AS event
 LEFT JOIN shop.payments AS payment USING (payment_id)
 ORDER BY event.payment_event_id;
 
+-- The buyer of d003 disputes a part of it, and wins.
+INSERT INTO shop.payment_events
+    (provider, provider_event_id, payment_id, kind, amount_minor, currency, dispute_reference, occurred_at)
+VALUES ('paypal', 'WH-3', '01990000-0000-7000-8000-000000009a03', 'dispute_lost', 1000, 'EUR', 'PP-D-1', now());
+SELECT shop.post_dispute(payment_event_id) FROM shop.payment_events WHERE provider_event_id = 'WH-3';
+
 -- Outbox ---------------------------------------------------------------------------------------------------------------
 
 INSERT INTO shop.outbox_events (outbox_event_id, aggregate_type, aggregate_id, event_type, payload) VALUES

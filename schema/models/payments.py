@@ -128,6 +128,11 @@ class PaymentEvent(Base):
             "amount_minor > 0 OR kind NOT IN ('authorized', 'captured', 'refunded')",
             name="money_moves_an_amount",
         ),
+        length_check("dispute_reference", 200),
+        CheckConstraint(
+            "dispute_reference IS NULL OR kind IN ('dispute_opened', 'dispute_won', 'dispute_lost')",
+            name="dispute_reference_of_disputes",
+        ),
         CheckConstraint("jsonb_typeof(payload) = 'object'", name="payload_is_object"),
         CheckConstraint("pg_column_size(payload) <= 8192", name="payload_limit"),
         # Append-only: what came in with a name would never go. record_payment_event() leaves out all else.
@@ -163,6 +168,10 @@ class PaymentEvent(Base):
         "Amount it is about, in the minor unit of its currency; 0 where it has none.", default=0
     )
     currency: Mapped[str] = line_of_text("Currency it is in, as the provider says.")
+    dispute_reference: Mapped[str | None] = line_of_text(
+        "The provider's id of the dispute: tells two disputes of one payment apart. NULL where it sends none.",
+        nullable=True,
+    )
     payload: Mapped[dict] = mapped_column(
         JSONB,
         nullable=False,

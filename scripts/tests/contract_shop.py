@@ -291,9 +291,10 @@ def tell(
     amount: int = 0,
     currency: str = "EUR",
     event: str | None = None,
+    occurred_at: dt.datetime | None = None,
     **more: Any,
 ) -> str:
-    """Delivers a payment event; returns what was made of it."""
+    """Delivers a payment event, of now if nothing is said; returns what was made of it."""
     return caller.call(
         "record_payment_event",
         provider="stripe",
@@ -302,7 +303,7 @@ def tell(
         kind=kind,
         amount_minor=amount,
         currency=currency,
-        occurred_at=dt.datetime.now(dt.UTC),
+        occurred_at=occurred_at or dt.datetime.now(dt.UTC),
         **more,
     )
 

@@ -12,7 +12,10 @@ from ecommerce_dms.benchmarks.shop import Integrity
 from ecommerce_dms.console import UserError
 
 COLUMNS = {
-    "checkout": ["lines", "clients", "bare/s", "client-side/s", "contract/s", "p95 ms", "÷ bare", "÷ client-side"],
+    "checkout": [
+        *("lines", "clients", "bare/s", "constrained/s", "client-side/s", "row by row/s", "contract/s", "p95 ms"),
+        *("÷ bare", "÷ constrained", "÷ client-side", "÷ row by row"),
+    ],
     "hot": ["standby", "uniform/s", "one row/s", "slots/s", "mixed/s", "one row ÷ uniform", "slots ÷ uniform"],
     "reads": ["read", "p50 / p95 ms, 50", "p50 / p95 ms, 200", "buffers, 50", "buffers, 200", "growth"],
 }

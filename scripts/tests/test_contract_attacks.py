@@ -189,6 +189,22 @@ def test_nothing_leaves_once_the_authorization_was_taken_back(shop):
 # Accounts ----------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("known", "decoy"),
+    [
+        (HASH, "$argon2id$v=19$m=65536,t=3,p=4$" + "A" * 22 + "$" + "A" * 43),
+        ("$scrypt$ln=14,r=8,p=5$" + "a" * 22 + "$" + "b" * 43, "$scrypt$ln=14,r=8,p=5$" + "A" * 22 + "$" + "A" * 43),
+        ("$2b$12$" + "a" * 53, "$2b$12$" + "." * 53),
+    ],
+    ids=["argon2id", "scrypt", "bcrypt"],
+)
+def test_a_log_in_takes_no_longer_for_a_known_address_than_for_an_unknown_one(shop, known, decoy):
+    # Whoever verifies spends what the hash asks for, and an attacker with a clock sees it.
+    shop.customer()
+    shop.app.call("change_password", customer_id=shop.customer(), password_hash=known)
+    assert shop.app.rows("credential_for_login", email="nobody@example.com")[0][:2] == (None, decoy)
+
+
 def test_of_passwords_that_are_tried_at_once_none_gets_in_after_the_fifth(shop):
     """The application verified them all before the first failure was written down; the right one comes last."""
     shop.app.call("register_customer", customer_id=uuid7(), email=EMAIL, full_name="Ada", password_hash=HASH)

@@ -1,5 +1,8 @@
 """Carts: edits that meet are both there, and a guest's cart finds its customer."""
 
+import json
+
+import pytest
 from contract_shop import callers, errors_of, place, together, uuid7
 
 
@@ -49,6 +52,26 @@ def test_a_guests_cart_merges_once_with_the_larger_quantities(shop):
         )
     assert results == [mine] * 8
     assert lines(shop, mine) == {one: 5, two: 1}
+
+
+@pytest.mark.parametrize("had_a_cart", [True, False], ids=["into another cart", "by becoming the customer's"])
+def test_a_merge_that_is_retried_answers_with_the_cart_only_while_it_is_open(shop, had_a_cart):
+    customer, variant = shop.customer(), shop.variant(stock=9)
+    mine = shop.cart({variant: 1}, customer=customer) if had_a_cart else None
+    guest = shop.cart({variant: 1})
+    merge = {"guest_cart_id": guest, "customer_id": customer}
+    merged = shop.app.call("merge_carts", **merge)
+    assert merged == (mine or guest) == shop.app.call("merge_carts", **merge)
+
+    place(shop.app, merged, shop.quote(merged)["total_minor"])
+    error = shop.app.refused("merge_carts", **merge)
+    assert error.pgcode == "SH206"
+    answer = {"cart_id": merged, "status": "converted", "open_cart_id": None}
+    assert json.loads(error.diag.message_detail) == answer
+    later = shop.cart({variant: 1}, customer=customer)
+    error = shop.app.refused("merge_carts", **merge)
+    assert json.loads(error.diag.message_detail) == answer | {"open_cart_id": later}
+    assert shop.app.query("SELECT version FROM shop.carts WHERE cart_id = %s", (later,)) == [(2,)]
 
 
 def test_a_merge_that_would_be_too_long_is_refused_by_name(shop):

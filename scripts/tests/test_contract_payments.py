@@ -1,11 +1,14 @@
 """Payments: events fold to the same state however they come, and the books follow."""
 
+import datetime as dt
 import json
 import re
 
 import psycopg2
 import pytest
 from contract_shop import callers, errors_of, shuffled, tell, together, uuid7
+
+HAPPENED = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 
 def start(shop, order, amount=None):
@@ -33,12 +36,42 @@ def story(shop):
     events += [(start(shop, orders[6]), "captured", 2499), (first, "failed", 0)]
     halves = [start(shop, orders[7], amount) for amount in (1000, 1499)]
     events += [(halves[0], "captured", 1000), (halves[1], "captured", 1499), (halves[1], "refunded", 99)]
-    return [(event, f"evt_{number}") for number, event in enumerate(events)]
+    disputed = [start(shop, shop.order({variant: 2})) for _ in range(6)]
+    events += [(payment, "captured", 2499) for payment in disputed]
+    for payment, verdicts in zip(disputed, VERDICTS, strict=True):
+        events.append((payment, "dispute_opened", 2499))
+        events += [(payment, f"dispute_{verdict}", amount) for verdict, amount in verdicts]
+    # Two disputes of one payment, and verdicts on what is no order's.
+    events += [(disputed[5], "dispute_opened", 500, "EUR", "dp_2"), (disputed[5], "dispute_lost", 500, "EUR", "dp_2")]
+    events += [(disputed[5], "dispute_lost", 7, "USD"), (None, "dispute_lost", 11), (None, "dispute_won", 11)]
+    return [(event, number) for number, event in enumerate(events)]
+
+
+# What became of a dispute, in the order in which it happened: verdicts and what they say is lost or won.
+VERDICTS = (
+    (("won", 2499),),
+    (("lost", 2499),),
+    (("lost", 1000),),
+    (("lost", 2499), ("won", 2499)),
+    (("won", 0), ("lost", 0)),
+    (("lost", 1999), ("won", 0), ("lost", 1499)),
+)
 
 
 def deliver(caller, events):
-    for (payment, kind, amount, *currency), key in events:
-        tell(caller, payment, kind, amount, *currency, event=key)
+    for (payment, kind, amount, *about), number in events:
+        currency, dispute, *_ = (*about, *("EUR", None)[len(about) :])
+        tell(
+            caller,
+            payment,
+            kind,
+            amount,
+            currency,
+            event=f"evt_{number}",
+            # Each happened after those before it in the story, whatever the order in which they are delivered.
+            occurred_at=HAPPENED + dt.timedelta(minutes=number),
+            dispute_reference=dispute,
+        )
 
 
 def state(shop):
@@ -273,6 +306,72 @@ def test_what_breaks_a_rule_is_stored_and_listed(shop, kind, amount, currency, k
     assert tell(shop.app, payment if known else uuid7(), kind, amount, currency) == "exception"
     assert shop.owner.query("SELECT kind FROM shop.payment_exceptions") == [(exception,)]
     assert shop.owner.value("SELECT count(*) FROM shop.payment_events") == 1
+
+
+def lost(shop, order):
+    """What the books say that an order's customer owes again, and what the provider took for it."""
+    return tuple(
+        int(
+            shop.owner.value(
+                "SELECT coalesce(sum(amount_minor), 0) FROM shop.journals JOIN shop.journal_lines USING (journal_id)"
+                " WHERE order_id = %s AND kind = 'dispute' AND account = %s",
+                (order, account),
+            )
+        )
+        for account in ("receivable", "provider_clearing")
+    )
+
+
+def test_a_lost_dispute_is_booked_once_and_booked_back_when_it_is_won_after_all(shop):
+    order = shop.order({shop.variant(stock=1): 1})
+    payment = shop.paid(order)
+    tell(shop.app, payment, "dispute_opened", 1499)
+    assert lost(shop, order) == (0, 0)
+    for _ in range(2):
+        tell(shop.app, payment, "dispute_lost", 0, event="verdict")
+        assert lost(shop, order) == (1499, -1499)
+    assert shop.balances()["receivable", "EUR"] == 1499
+    tell(shop.app, payment, "dispute_won", 0)
+    assert lost(shop, order) == (0, 0)
+    assert shop.violations() == []
+
+
+def test_a_verdict_that_comes_late_changes_nothing(shop):
+    order = shop.order({shop.variant(stock=1): 1})
+    payment = shop.paid(order)
+    tell(shop.app, payment, "dispute_won", 0, occurred_at=HAPPENED + dt.timedelta(days=2))
+    tell(shop.app, payment, "dispute_lost", 1499, occurred_at=HAPPENED + dt.timedelta(days=1))
+    assert lost(shop, order) == (0, 0)
+
+
+def test_what_a_verdict_is_about_may_come_after_it(shop):
+    order = shop.order({shop.variant(stock=1): 1})
+    payment = shop.paid(order)
+    tell(shop.app, payment, "dispute_lost", 0)
+    assert lost(shop, order) == (0, 0)
+    tell(shop.app, payment, "dispute_opened", 800)
+    assert lost(shop, order) == (800, -800)
+
+
+def test_what_a_bank_took_back_is_not_refunded_again(shop):
+    order = shop.order({shop.variant(stock=1): 1})
+    payment = shop.paid(order)
+    tell(shop.app, payment, "dispute_lost", 1000)
+    request = {"refund_id": uuid7(), "payment_id": payment, "reason": "Back"}
+    error = shop.app.refused("request_refund", amount_minor=500, **request)
+    assert (error.pgcode, json.loads(error.diag.message_detail)) == ("SH502", {"refundable_minor": 499})
+    shop.app.call("request_refund", amount_minor=499, **request)
+
+
+def test_only_a_dispute_has_the_reference_of_one(shop):
+    payment = start(shop, shop.order({shop.variant(stock=1): 1}))
+    for event in (
+        {"kind": "captured", "dispute_reference": "dp_1"},
+        {"kind": "dispute_lost", "dispute_reference": " "},
+    ):
+        arguments = {"provider": "stripe", "provider_event_id": uuid7(), "payment_id": payment, "amount_minor": 1}
+        error = shop.app.refused("record_payment_event", **arguments, **event, currency="EUR", occurred_at=HAPPENED)
+        assert error.pgcode == "SH001"
 
 
 def test_payments_open_together_never_exceed_what_is_owed(shop):

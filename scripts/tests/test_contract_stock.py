@@ -179,6 +179,21 @@ def test_stock_that_is_split_while_it_is_bought_is_never_sold_out_in_between(sho
     assert shop.free(variant) == 80
 
 
+def test_an_order_of_200_lines_takes_no_more_room_for_locks_than_its_connection_has(shop):
+    # A gate for each line would be 200, and 88 such orders at once were "out of shared memory".
+    cart = shop.cart({shop.variant(stock=1): 1 for _ in range(200)})
+    total = shop.quote(cart)["total_minor"]
+    shop.app.query("BEGIN")
+    place(shop.app, cart, total)
+    held, gates, room = shop.app.query(
+        "SELECT count(*), count(*) FILTER (WHERE locktype = 'advisory'), current_setting('max_locks_per_transaction')::bigint"
+        " FROM pg_locks WHERE pid = pg_backend_pid() AND NOT fastpath"
+    )[0]
+    shop.app.query("COMMIT")
+    assert gates == 16
+    assert held <= room
+
+
 def test_goods_received_while_they_are_bought_are_counted_once(shop):
     variant = shop.variant(stock=10)
 

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -297,7 +296,8 @@ def test_asked_to_stop_it_finishes_the_event_in_hand(
     process = start("--post-to", receiver.url)
     until(lambda: receiver.events, "the first delivery")
     process.send_signal(number)
-    time.sleep(0.2)
+    # It says so once it has taken the signal, and not before.
+    assert "stopping after the event in hand …\n" in iter(process.stderr.readline, "")
     assert process.poll() is None
     hold.set()
     _, said = process.communicate(timeout=60)

@@ -3,6 +3,15 @@
 CREATE TRIGGER customers_touch
     BEFORE UPDATE ON shop.customers
     FOR EACH ROW EXECUTE FUNCTION shop.touch_updated_at();
+CREATE TRIGGER customers_register_now
+    BEFORE INSERT ON shop.customers
+    FOR EACH ROW WHEN ((NEW.created_at, NEW.updated_at) IS DISTINCT FROM (now(), now()))
+    EXECUTE FUNCTION shop.refuse('SH103', 'the moment an account is made is the server''s',
+        'Leave created_at and updated_at out.');
+CREATE TRIGGER customers_registered_once
+    BEFORE UPDATE OF customer_id, created_at ON shop.customers
+    FOR EACH STATEMENT
+    EXECUTE FUNCTION shop.refuse('SH102', 'key and age of an account do not change', 'Leave customer_id and created_at alone.');
 CREATE TRIGGER customers_stay_erased
     BEFORE UPDATE ON shop.customers
     FOR EACH ROW WHEN (OLD.status = 'erased')
@@ -17,11 +26,20 @@ CREATE TRIGGER customer_credentials_stay_with_their_customer
     BEFORE UPDATE OF customer_id ON shop.customer_credentials
     FOR EACH STATEMENT
     EXECUTE FUNCTION shop.refuse('SH102', 'a password stays its customer''s', 'Give the other customer a password of their own.');
+CREATE TRIGGER addresses_are_added_now
+    BEFORE INSERT ON shop.addresses
+    FOR EACH ROW WHEN (NEW.created_at IS DISTINCT FROM now())
+    EXECUTE FUNCTION shop.refuse('SH103', 'the moment an address is added is the server''s', 'Leave created_at out.');
 CREATE TRIGGER addresses_stay_with_their_customer
     BEFORE UPDATE OF address_id, customer_id, created_at ON shop.addresses
     FOR EACH STATEMENT
     EXECUTE FUNCTION shop.refuse('SH102', 'an address stays in its customer''s book', 'Add it to the other customer''s book.');
 
+CREATE TRIGGER login_sessions_open_now
+    BEFORE INSERT ON shop.login_sessions
+    FOR EACH ROW WHEN ((NEW.created_at, NEW.last_seen_at) IS DISTINCT FROM (now(), now()))
+    EXECUTE FUNCTION shop.refuse('SH103', 'the moment a session is opened is the server''s',
+        'Leave created_at and last_seen_at out.');
 CREATE TRIGGER login_sessions_facts_are_immutable
     BEFORE UPDATE OF login_session_id, customer_id, token_digest, created_at ON shop.login_sessions
     FOR EACH STATEMENT
@@ -30,6 +48,10 @@ CREATE TRIGGER login_sessions_stay_revoked
     BEFORE UPDATE ON shop.login_sessions
     FOR EACH ROW WHEN (OLD.revoked_at IS NOT NULL AND (NEW.revoked_at, NEW.expires_at) IS DISTINCT FROM (OLD.revoked_at, OLD.expires_at))
     EXECUTE FUNCTION shop.refuse('SH102', 'a revoked session stays revoked', 'Open another session.');
+CREATE TRIGGER account_tokens_are_issued_now
+    BEFORE INSERT ON shop.account_tokens
+    FOR EACH ROW WHEN (NEW.created_at IS DISTINCT FROM now() OR NEW.used_at IS NOT NULL)
+    EXECUTE FUNCTION shop.refuse('SH103', 'a token is issued by the server''s clock, unused', 'Leave created_at and used_at out.');
 CREATE TRIGGER account_tokens_facts_are_immutable
     BEFORE UPDATE OF account_token_id, customer_id, purpose, token_digest, created_at, expires_at ON shop.account_tokens
     FOR EACH STATEMENT

@@ -15,6 +15,14 @@ CREATE TRIGGER carts_start_open
     BEFORE INSERT ON shop.carts
     FOR EACH ROW WHEN (NEW.status <> 'open' OR NEW.version <> 1)
     EXECUTE FUNCTION shop.refuse('SH106', 'a cart starts open, at version 1', 'Leave status and version out.');
+CREATE TRIGGER carts_start_now
+    BEFORE INSERT ON shop.carts
+    FOR EACH ROW WHEN ((NEW.created_at, NEW.updated_at) IS DISTINCT FROM (now(), now()))
+    EXECUTE FUNCTION shop.refuse('SH103', 'the moment a cart is made is the server''s', 'Leave created_at and updated_at out.');
+CREATE TRIGGER carts_started_once
+    BEFORE UPDATE OF cart_id, created_at ON shop.carts
+    FOR EACH STATEMENT
+    EXECUTE FUNCTION shop.refuse('SH102', 'key and age of a cart do not change', 'Make another cart.');
 CREATE TRIGGER carts_version_is_kept
     BEFORE UPDATE OF version ON shop.carts
     FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse_direct_write('Change cart_items; the version follows.');
@@ -44,6 +52,8 @@ CREATE TRIGGER carts_stay_with_their_customer
 -- Raising the version locks the cart: this waits for a checkout that is converting it, and a checkout waits for this.
 -- Either the line is in the order, or it is refused. A lock alone would not do: under REPEATABLE READ a checkout that waited
 -- for it would go on with the lines it saw before; a row that has really changed is a serialization failure there.
+-- A cart that this transaction made or changed already (it wrote the row's present version, and did so now) is locked and
+-- changed for all others: its version is raised once a transaction, and that of a new cart not at all.
 CREATE FUNCTION shop.count_cart_change() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
@@ -60,6 +70,13 @@ BEGIN
     -- One cart is locked by its UPDATE; several are locked in the order of their keys first, which an UPDATE does not keep.
     IF cardinality(touched) > 1 THEN
         PERFORM FROM shop.carts WHERE cart_id = ANY (touched) ORDER BY cart_id FOR NO KEY UPDATE;
+    END IF;
+    IF cardinality(touched) = 1 AND EXISTS (
+        SELECT FROM shop.carts
+        WHERE cart_id = touched[1] AND status = 'open'
+          AND xmin = pg_current_xact_id()::xid AND updated_at >= now()
+    ) THEN
+        RETURN NULL;
     END IF;
     UPDATE shop.carts SET version = version + 1 WHERE cart_id = ANY (touched) AND status = 'open';
     GET DIAGNOSTICS raised = ROW_COUNT;
@@ -81,7 +98,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION shop.count_cart_change() IS
-    'Trigger: lines of a cart change only while it is open, and each change raises its version.';
+    'Trigger: lines of a cart change only while it is open, and each transaction that changes them raises its version.';
 
 CREATE TRIGGER cart_items_frozen_on_insert
     AFTER INSERT ON shop.cart_items

@@ -4,6 +4,7 @@ DROP FUNCTION shop.invariant_exceptional_events_are_listed();
 DROP FUNCTION shop.invariant_payment_sums_equal_events();
 DROP FUNCTION shop.apply_payment_event();
 DROP FUNCTION shop.keep_payment_exception(bigint, uuid, text, text, bigint);
+DROP FUNCTION shop.lost_in_disputes(uuid, text);
 DROP FUNCTION shop.fold_payment_events(uuid);
 DROP FUNCTION shop.invariant_order_sums_equal_payments();
 DROP FUNCTION shop.count_payment_change_on_order();

@@ -166,6 +166,35 @@ AS $$
 $$;
 COMMENT ON FUNCTION shop.fold_payment_events(uuid) IS 'Totals of a payment by the set of its events.';
 
+-- A dispute ends by the provider's latest verdict, which can turn a former one over; where two bear the same moment, the loss
+-- counts. A verdict without an amount is about what was disputed.
+CREATE FUNCTION shop.lost_in_disputes(wanted_payment_id uuid, wanted_currency text)
+RETURNS bigint
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+    SELECT coalesce(sum(coalesce(nullif(verdict.amount_minor, 0), dispute.claimed)), 0)::bigint
+    FROM (
+        SELECT coalesce(dispute_reference, '') AS reference,
+               coalesce(max(amount_minor) FILTER (WHERE kind = 'dispute_opened'), 0) AS claimed
+        FROM shop.payment_events
+        WHERE payment_id = wanted_payment_id AND currency = wanted_currency
+          AND kind IN ('dispute_opened', 'dispute_won', 'dispute_lost')
+        GROUP BY coalesce(dispute_reference, '')
+    ) AS dispute
+    CROSS JOIN LATERAL (
+        SELECT event.kind, event.amount_minor
+        FROM shop.payment_events AS event
+        WHERE event.payment_id = wanted_payment_id AND event.currency = wanted_currency
+          AND event.kind IN ('dispute_won', 'dispute_lost') AND coalesce(event.dispute_reference, '') = dispute.reference
+        ORDER BY event.occurred_at DESC, event.kind DESC, event.amount_minor DESC
+        LIMIT 1
+    ) AS verdict
+    WHERE verdict.kind = 'dispute_lost'
+$$;
+COMMENT ON FUNCTION shop.lost_in_disputes(uuid, text) IS
+    'What the customer''s bank took back of a payment, by the set of its events.';
+
 -- Opens, grows or settles the one open exception of a kind that a payment can have; for over_payment, that its order can
 -- have, since which of several payments was the one too many depends on the order in which events arrive.
 CREATE FUNCTION shop.keep_payment_exception(

@@ -1,7 +1,7 @@
 -- The books. An entry is written once and sums to zero; a document number is given once and leaves no gap.
 
 INSERT INTO shop.ledger_accounts (account, meaning) VALUES
-    ('receivable', 'What customers owe, or are owed. Debit: sold or refunded; credit: paid, cancelled or returned.'),
+    ('receivable', 'What customers owe, or are owed. Debit: sold, refunded, or taken back by their bank in a dispute; credit: paid, cancelled or returned.'),
     ('provider_clearing', 'Money at the payment providers. Debit: captured; credit: refunded or paid out.'),
     ('revenue', 'Goods sold, without tax. Credit: sold; debit: cancelled or returned.'),
     ('shipping_revenue', 'Delivery charged, without tax. Credit: charged; debit: given back.'),

@@ -4,9 +4,9 @@
 --   SH203  the cart would have too many lines
 --   SH204  the coupon does not exist, is switched off, outside its window, or in another currency
 --   SH205  the customer has another open cart
+--   SH206  the cart was merged before, and what it was merged into is no longer open (DETAIL: that cart, and the open one)
 
 CREATE FUNCTION shop.cart_lifetime() RETURNS interval LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, shop, pg_temp
 RETURN interval '30 days';
 COMMENT ON FUNCTION shop.cart_lifetime() IS 'How long an open cart lives after its last change.';
 
@@ -342,11 +342,23 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM shop.refuse_missing('cart', merge_carts.guest_cart_id::text);
     END IF;
-    IF guest.status = 'merged' AND EXISTS (
-        SELECT FROM shop.carts AS c
-        WHERE c.cart_id = guest.merged_into_cart_id AND c.customer_id = merge_carts.customer_id
-    ) OR guest.customer_id = merge_carts.customer_id THEN
-        RETURN coalesce(guest.merged_into_cart_id, guest.cart_id); -- A retry.
+    -- A retry: the cart of the first answer, if one can still go on with it. A retry that comes late must not hand out the cart
+    -- of an order; it says so, and what the customer has open now.
+    SELECT * INTO mine FROM shop.carts AS c
+    WHERE c.customer_id = merge_carts.customer_id
+      AND c.cart_id = CASE guest.status WHEN 'merged' THEN guest.merged_into_cart_id ELSE guest.cart_id END;
+    IF FOUND THEN
+        IF mine.status = 'open' AND mine.expires_at > now() THEN
+            RETURN mine.cart_id;
+        END IF;
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH206',
+            MESSAGE = format('the cart went into cart %s, which is %s', mine.cart_id,
+                CASE mine.status WHEN 'open' THEN 'expired' ELSE mine.status::text END),
+            HINT = 'It was merged before. Go on with open_cart_id, or make a new cart where it is null.',
+            DETAIL = jsonb_build_object('cart_id', mine.cart_id, 'status', mine.status, 'open_cart_id', (
+                SELECT c.cart_id FROM shop.carts AS c
+                WHERE c.customer_id = merge_carts.customer_id AND c.status = 'open' AND c.expires_at > now()));
     END IF;
     IF guest.customer_id IS NOT NULL THEN
         PERFORM shop.require_own(guest.customer_id);
@@ -383,8 +395,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION api.merge_carts(uuid, uuid) IS
-    'At log-in: moves a guest''s cart into the customer''s, or makes it the customer''s. Returns the cart to go on with;'
-    ' safe to repeat. Locks: customer, carts by key. Errors: SH001, SH002, SH003, SH004, SH005, SH201, SH203.';
+    'At log-in: moves a guest''s cart into the customer''s, or makes it the customer''s. Returns the cart to go on with. Safe to'
+    ' repeat: the same cart as long as it is open, SH206 once it was ordered, merged or ran out. Locks: customer, carts by key.'
+    ' Errors: SH001, SH002, SH003, SH004, SH005, SH201, SH203, SH206.';
 
 CREATE FUNCTION api.copy_cart(from_cart_id uuid, cart_id uuid)
 RETURNS uuid

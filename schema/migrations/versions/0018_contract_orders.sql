@@ -524,12 +524,15 @@ SECURITY DEFINER
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
 #variable_conflict use_column
+DECLARE
+    may_proceed boolean := shop.require_none(CASE
+        WHEN order_history.customer_id IS NULL THEN ARRAY['customer_id', 'a customer']
+        WHEN (page BETWEEN 1 AND 100) IS NOT TRUE THEN ARRAY['page', '1 to 100 orders']
+        WHEN (before_placed_at IS NULL) <> (before_order_id IS NULL)
+            THEN ARRAY['before_order_id', 'given together with before_placed_at']
+    END);
 BEGIN
-    PERFORM shop.require(order_history.customer_id IS NOT NULL, 'customer_id', 'a customer');
-    PERFORM shop.require(page BETWEEN 1 AND 100, 'page', '1 to 100 orders');
-    PERFORM shop.require((before_placed_at IS NULL) = (before_order_id IS NULL), 'before_order_id',
-        'given together with before_placed_at');
-    PERFORM shop.require_own(order_history.customer_id);
+    may_proceed := shop.require_own(order_history.customer_id);
     RETURN QUERY
     SELECT o.order_id, o.order_number, o.placed_at, o.status::text, o.payment_status::text, o.fulfilment_status::text,
            o.line_count, o.total_minor, o.currency
@@ -553,12 +556,13 @@ AS $$
 #variable_conflict use_column
 DECLARE
     header shop.orders;
+    may_proceed boolean;
 BEGIN
     SELECT * INTO header FROM shop.orders AS o WHERE o.order_id = order_details.order_id;
     IF NOT FOUND THEN
         PERFORM shop.refuse_missing('order', order_details.order_id::text);
     END IF;
-    PERFORM shop.require_own(header.customer_id);
+    may_proceed := shop.require_own(header.customer_id);
     RETURN to_jsonb(header) - ARRAY['request_digest', 'contact_email_normalized'] || jsonb_build_object(
         'lines', (SELECT jsonb_agg(to_jsonb(l) - ARRAY['order_id', 'currency'] ORDER BY l.line_number)
                   FROM shop.order_items AS l WHERE l.order_id = header.order_id),

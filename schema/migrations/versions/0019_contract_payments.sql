@@ -12,6 +12,8 @@
 --   return         revenue, tax_payable  to receivable                                   when goods are received back
 --   capture        provider_clearing     to receivable; what nobody owes to suspense
 --   refund         receivable            to provider_clearing; what nobody asked for from suspense
+--   dispute        receivable            to provider_clearing when it is lost, and back when the verdict is turned over;
+--                  what belongs to no order from suspense
 
 -- An entry from arrays of accounts and amounts (debit positive); amounts of 0 are left out, and so is an entry of nothing.
 CREATE FUNCTION shop.post_journal(
@@ -255,7 +257,8 @@ COMMENT ON FUNCTION shop.kept_of_payload(jsonb) IS
 -- The webhook inbox. Whatever comes is stored once; the triggers fold it into the payment and list what breaks a rule.
 CREATE FUNCTION api.record_payment_event(
     provider text, provider_event_id text, payment_id uuid, kind text, amount_minor bigint, currency text,
-    occurred_at timestamptz, provider_reference text DEFAULT NULL, payload jsonb DEFAULT '{}', refund_id uuid DEFAULT NULL)
+    occurred_at timestamptz, provider_reference text DEFAULT NULL, payload jsonb DEFAULT '{}', refund_id uuid DEFAULT NULL,
+    dispute_reference text DEFAULT NULL)
 RETURNS text
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -285,6 +288,10 @@ BEGIN
         'occurred_at', 'the provider''s moment, no more than a day ahead of this server''s');
     PERFORM shop.require(coalesce(btrim(provider_reference) <> '' AND char_length(provider_reference) <= 200, true),
         'provider_reference', 'NULL, or 1 to 200 characters');
+    PERFORM shop.require(
+        dispute_reference IS NULL
+        OR btrim(dispute_reference) <> '' AND char_length(dispute_reference) <= 200 AND starts_with(kind, 'dispute_'),
+        'dispute_reference', 'NULL, or 1 to 200 characters where kind is that of a dispute');
     PERFORM shop.require(jsonb_typeof(payload) = 'object' AND pg_column_size(payload) <= 65536, 'payload',
         'an object of at most 64 kB');
 
@@ -307,11 +314,11 @@ BEGIN
     END IF;
 
     INSERT INTO shop.payment_events
-        (provider, provider_event_id, payment_id, kind, amount_minor, currency, payload, occurred_at)
+        (provider, provider_event_id, payment_id, kind, amount_minor, currency, dispute_reference, payload, occurred_at)
     VALUES
         (record_payment_event.provider, record_payment_event.provider_event_id, known.payment_id,
          record_payment_event.kind::shop.payment_event_kind, amount, record_payment_event.currency,
-         shop.kept_of_payload(payload), occurred_at)
+         record_payment_event.dispute_reference, shop.kept_of_payload(payload), occurred_at)
     ON CONFLICT (provider, provider_event_id) DO NOTHING
     RETURNING payment_event_id INTO event_id;
     IF event_id IS NULL THEN
@@ -319,6 +326,7 @@ BEGIN
     END IF;
     IF known.payment_id IS NULL THEN
         PERFORM shop.post_payment_event(event_id, NULL, record_payment_event.currency, record_payment_event.kind, amount, 0);
+        PERFORM shop.post_dispute(event_id);
         RETURN 'exception';
     END IF;
 
@@ -327,6 +335,7 @@ BEGIN
     PERFORM shop.post_payment_event(
         event_id, header.order_id, record_payment_event.currency, record_payment_event.kind, amount,
         after.captured_minor - before.captured_minor - after.refunded_minor + before.refunded_minor);
+    PERFORM shop.post_dispute(event_id);
     IF record_payment_event.kind = 'refunded' THEN
         UPDATE shop.refunds AS r SET state = 'succeeded', settled_at = now()
         WHERE r.refund_id = record_payment_event.refund_id AND r.payment_id = known.payment_id AND r.state = 'pending'
@@ -340,11 +349,12 @@ BEGIN
     RETURN 'applied';
 END
 $$;
-COMMENT ON FUNCTION api.record_payment_event(text, text, uuid, text, bigint, text, timestamptz, text, jsonb, uuid) IS
+COMMENT ON FUNCTION api.record_payment_event(text, text, uuid, text, bigint, text, timestamptz, text, jsonb, uuid, text) IS
     'Records what a payment provider says: applied, duplicate (the event was recorded before), or exception (it is stored,'
     ' and listed in payment_exceptions for somebody to decide). Events may come twice, late, or in any order. Confirms the'
-    ' order once it is covered. Of the payload only codes under listed keys are kept, so the provider''s whole message may be'
-    ' given. Locks: order, payment. Errors: SH001, SH002.';
+    ' order once it is covered. A dispute that is lost is booked, and booked back when a later verdict turns it over; say which'
+    ' by dispute_reference where a payment can have several. Of the payload only codes under listed keys are kept, so the'
+    ' provider''s whole message may be given. Locks: order, payment. Errors: SH001, SH002.';
 
 -- What of it counts for the order goes to its customer's account (paid positive), the rest to suspense.
 CREATE FUNCTION shop.post_payment_event(
@@ -369,6 +379,82 @@ END
 $$;
 COMMENT ON FUNCTION shop.post_payment_event(bigint, uuid, text, text, bigint, bigint) IS
     'Posts money that moved: what counts to the customer''s account, the rest to suspense.';
+
+-- Books what is lost in the disputes of an event's payment and not booked yet, or no longer lost. What belongs to no order stays
+-- one event's matter: nobody knows which other event it would be about.
+CREATE FUNCTION shop.post_dispute(event_id bigint)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+DECLARE
+    event shop.payment_events;
+    about_order uuid;
+    lost bigint;
+BEGIN
+    SELECT * INTO event FROM shop.payment_events WHERE payment_event_id = event_id;
+    IF event.kind NOT IN ('dispute_opened', 'dispute_won', 'dispute_lost') THEN
+        RETURN;
+    END IF;
+    IF event.payment_id IS NULL THEN
+        lost := CASE event.kind WHEN 'dispute_lost' THEN event.amount_minor ELSE 0 END;
+    ELSE
+        SELECT order_id INTO about_order FROM shop.payments
+        WHERE payment_id = event.payment_id AND currency = event.currency;
+        lost := shop.lost_in_disputes(event.payment_id, event.currency) + (
+            SELECT coalesce(sum(line.amount_minor), 0)
+            FROM shop.payment_events AS told
+            JOIN shop.journals AS entry ON entry.payment_event_id = told.payment_event_id AND entry.kind = 'dispute'
+            JOIN shop.journal_lines AS line ON line.journal_id = entry.journal_id AND line.account = 'provider_clearing'
+            WHERE told.payment_id = event.payment_id AND told.currency = event.currency);
+    END IF;
+    PERFORM shop.post_journal('dispute', about_order, event_id, event.currency, format('Provider event %s', event_id),
+        ARRAY['provider_clearing', CASE WHEN about_order IS NULL THEN 'suspense' ELSE 'receivable' END],
+        ARRAY[-lost, lost]);
+END
+$$;
+COMMENT ON FUNCTION shop.post_dispute(bigint) IS
+    'Keeps what the books say was lost in the disputes of an event''s payment in step with its events.';
+
+CREATE FUNCTION shop.invariant_disputes_stand_in_the_books()
+RETURNS TABLE (examined bigint, violations bigint, example text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+    WITH verdicts AS (
+        -- The last verdict of each dispute; an event of no known payment is one by itself.
+        SELECT DISTINCT ON (whose, currency, reference) whose, payment_event_id, currency, kind, amount_minor, claimed
+        FROM (
+            SELECT coalesce(payment_id::text, format('event %s', payment_event_id)) AS whose, payment_event_id, currency,
+                   coalesce(dispute_reference, '') AS reference, kind, amount_minor, occurred_at,
+                   max(CASE WHEN kind = 'dispute_opened' AND payment_id IS NOT NULL THEN amount_minor ELSE 0 END)
+                       OVER (PARTITION BY payment_id, currency, dispute_reference) AS claimed
+            FROM shop.payment_events
+            WHERE kind IN ('dispute_opened', 'dispute_won', 'dispute_lost')
+        ) AS event
+        ORDER BY whose, currency, reference, kind = 'dispute_opened', occurred_at DESC, kind DESC, amount_minor DESC
+    ), lost AS (
+        SELECT whose, currency,
+               sum(CASE WHEN kind = 'dispute_lost' THEN coalesce(nullif(amount_minor, 0), claimed) ELSE 0 END) AS amount
+        FROM verdicts
+        GROUP BY whose, currency
+    ), booked AS (
+        SELECT coalesce(told.payment_id::text, format('event %s', told.payment_event_id)) AS whose, told.currency,
+               -sum(line.amount_minor) FILTER (WHERE line.account = 'provider_clearing') AS amount
+        FROM shop.journals AS entry
+        JOIN shop.journal_lines AS line USING (journal_id)
+        JOIN shop.payment_events AS told ON told.payment_event_id = entry.payment_event_id
+        WHERE entry.kind = 'dispute'
+        GROUP BY 1, 2
+    )
+    SELECT count(*), count(*) FILTER (WHERE wrong), min(format('disputes of payment %s', whose)) FILTER (WHERE wrong)
+    FROM (
+        SELECT whose, coalesce(lost.amount, 0) <> coalesce(booked.amount, 0) AS wrong
+        FROM lost FULL JOIN booked USING (whose, currency)
+    ) AS checked
+$$;
+COMMENT ON FUNCTION shop.invariant_disputes_stand_in_the_books() IS
+    'What was lost in disputes, by the last verdict of each, is in the books.';
 
 CREATE FUNCTION api.request_refund(
     refund_id uuid, payment_id uuid, amount_minor bigint, reason text, return_id uuid DEFAULT NULL)
@@ -407,14 +493,16 @@ BEGIN
     END IF;
     SELECT * INTO payment FROM shop.payments AS p WHERE p.payment_id = request_refund.payment_id FOR NO KEY UPDATE;
     allowed := least(
-        payment.captured_minor - greatest(payment.refund_requested_minor, payment.refunded_minor),
+        -- Who won a dispute has the money back already.
+        greatest(payment.captured_minor - greatest(payment.refund_requested_minor, payment.refunded_minor)
+                 - shop.lost_in_disputes(payment.payment_id, payment.currency), 0),
         (SELECT r.refundable_minor - r.refund_requested_minor FROM shop.returns AS r
          WHERE r.return_id = request_refund.return_id));
     IF request_refund.amount_minor > allowed THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH502',
             MESSAGE = format('at most %s may be refunded', allowed),
-            HINT = 'What was captured, less refunds under way; for a return, the value received.',
+            HINT = 'What was captured, less refunds under way and lost disputes; for a return, the value received.',
             DETAIL = jsonb_build_object('refundable_minor', allowed);
     END IF;
     INSERT INTO shop.refunds (refund_id, payment_id, order_id, currency, return_id, amount_minor, reason)
@@ -632,7 +720,7 @@ COMMENT ON FUNCTION api.issue_credit_note(uuid, uuid) IS
 GRANT EXECUTE ON FUNCTION api.start_payment(uuid, uuid, text, text, bigint)
 TO shop_app, shop_storefront, shop_backoffice;
 GRANT EXECUTE ON FUNCTION
-    api.record_payment_event(text, text, uuid, text, bigint, text, timestamptz, text, jsonb, uuid),
+    api.record_payment_event(text, text, uuid, text, bigint, text, timestamptz, text, jsonb, uuid, text),
     api.request_refund(uuid, uuid, bigint, text, uuid), api.fail_refund(uuid),
     api.resolve_payment_exception(bigint, text), api.issue_invoice(uuid), api.issue_credit_note(uuid, uuid)
 TO shop_app, shop_backoffice;

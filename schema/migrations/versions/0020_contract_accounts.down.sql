@@ -9,6 +9,7 @@ DROP FUNCTION api.open_session(uuid, uuid, bytea, interval, inet, text);
 DROP FUNCTION api.record_login_attempt(text, boolean, inet);
 DROP FUNCTION shop.login_gate(bytea);
 DROP FUNCTION api.credential_for_login(text);
+DROP FUNCTION shop.decoy_hash();
 DROP FUNCTION shop.locked_until(bytea);
 DROP FUNCTION api.register_customer(uuid, text, text, text, text);
 DROP FUNCTION shop.act_as_customer(uuid);

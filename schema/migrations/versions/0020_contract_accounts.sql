@@ -88,6 +88,27 @@ COMMENT ON FUNCTION api.register_customer(uuid, text, text, text, text) IS
     'Opens an account; addresses are compared without case. Safe to repeat with the same key. Locks: none that wait but for'
     ' another registration of the same address. Errors: SH001, SH002, SH004, SH601.';
 
+-- Verifying a password takes as long as its hash asks for, which an attacker can time. So the decoy asks for what the hash of the
+-- newest account does: its algorithm, parameters and lengths, with a salt and a hash of zeros, which no password is known to give.
+CREATE FUNCTION shop.decoy_hash()
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, shop, pg_temp
+AS $$
+    SELECT coalesce((
+        SELECT costs || regexp_replace(substr(password_hash, char_length(costs) + 1), '[^$]', zero, 'g')
+        FROM (
+            SELECT password_hash, coalesce(bcrypt, substring(password_hash FROM '^(.*[$])[^$]+[$][^$]+$')) AS costs,
+                   CASE WHEN bcrypt IS NULL THEN 'A' ELSE '.' END AS zero
+            FROM shop.customer_credentials
+            CROSS JOIN LATERAL (SELECT substring(password_hash FROM '^[$]2[aby][$][0-9]{2}[$]') AS bcrypt) AS kind
+            ORDER BY customer_id DESC LIMIT 1
+        ) AS newest
+    ), '$scrypt$ln=17,r=8,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA')
+$$;
+COMMENT ON FUNCTION shop.decoy_hash() IS
+    'What an unknown address is verified against: as costly as the newest account''s hash, and matched by no password.';
+
 -- Always one row, in the same shape and with the same work, for known and unknown addresses: the application verifies the
 -- password against the hash it gets (the decoy matches none), then calls record_login_attempt.
 CREATE FUNCTION api.credential_for_login(email text)
@@ -97,12 +118,14 @@ SECURITY DEFINER
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
 #variable_conflict use_column
+DECLARE
+    decoy text;
 BEGIN
     PERFORM shop.require_email(credential_for_login.email);
+    decoy := shop.decoy_hash(); -- For known addresses too: it takes its time.
     RETURN QUERY
     SELECT c.customer_id,
-           coalesce(k.password_hash,
-               '$scrypt$ln=17,r=8,p=1$ZGVjb3lkZWNveWRlY295ZA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'),
+           coalesce(k.password_hash, decoy),
            greatest(k.locked_until, shop.locked_until(sha256(convert_to(wanted.address, 'UTF8'))))
     FROM (SELECT shop.normalized_email(credential_for_login.email) AS address) AS wanted
     LEFT JOIN shop.customers AS c ON c.email_normalized = wanted.address AND c.status = 'active'
@@ -127,7 +150,7 @@ $$;
 COMMENT ON FUNCTION shop.locked_until(bytea) IS 'Until when log-ins with an address are locked out; NULL: they are not.';
 COMMENT ON FUNCTION api.credential_for_login(text) IS
     'What to verify a password against: the hash and how long the address is locked out. Unknown addresses get a hash that no'
-    ' password matches, and the same lock-out. Never log the result. Errors: SH001.';
+    ' password matches and that costs as much to verify, and the same lock-out. Never log the result. Errors: SH001.';
 
 CREATE FUNCTION shop.login_gate(digest bytea) RETURNS bigint LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, shop, pg_temp

@@ -15,8 +15,9 @@ Writes that must be refused:
     bad_writes   how each constraint is violated once, with the values of bad_values
     sample       the rows that these start from
     guards       the attacks of schema/guards/, and what happens once their guards are removed
-    races        two connections that want the same thing, many that want the same few
+    races        two that want the same thing
+    concurrency  plays the races, crossing locks, and many that want the same few at once
     folds        payment events in every order
 
-Nothing opens a connection here but sample and the last three; the fixtures of scripts/conftest.py do.
+Nothing opens a connection here but sample, guards, concurrency and folds; the fixtures of scripts/conftest.py do.
 """

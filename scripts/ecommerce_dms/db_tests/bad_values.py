@@ -121,6 +121,7 @@ BY_NAME = {
         "published_or_parked": "published_at = now(), parked_at = now()",
     },
     "payment_events": {
+        "dispute_reference_of_disputes": "kind = 'captured', amount_minor = 1, dispute_reference = 'dp_1'",
         "money_moves_an_amount": "kind = 'captured', amount_minor = 0",
         "payload_keys": 'payload = \'{"billing_name": "x"}\'',
         "payload_limit": "payload = jsonb_build_object('fee_minor', repeat('123456789', 3000)::numeric)",

@@ -97,6 +97,23 @@ CORRUPTIONS = (
         "orders_stand_in_the_books",
         f"UPDATE shop.journals SET order_id = {_D2} WHERE order_id = {_D3} AND kind = 'cancellation'",
     ),
+    (
+        "disputes_stand_in_the_books",
+        f"""INSERT INTO shop.payment_events
+                (provider, provider_event_id, payment_id, kind, amount_minor, currency, occurred_at)
+            VALUES ('stripe', 'evt_lost', {_KEY.format("9a04")}, 'dispute_lost', 5, 'EUR', now())""",
+    ),
+    (
+        "disputes_stand_in_the_books",
+        f"""WITH entry AS (
+                INSERT INTO shop.journals (kind, order_id, payment_event_id, currency, line_count, description)
+                SELECT 'dispute', {_KEY.format("d003")}, min(payment_event_id), 'EUR', 2, 'Lost' FROM shop.payment_events
+                RETURNING journal_id
+            )
+            INSERT INTO shop.journal_lines (journal_id, line_number, account, currency, amount_minor)
+            SELECT journal_id, number, account, 'EUR', amount
+            FROM entry, (VALUES (1, 'receivable', 5), (2, 'provider_clearing', -5)) AS line (number, account, amount)""",
+    ),
     ("document_numbers_have_no_gap", "UPDATE shop.document_series SET last_number = 2 WHERE series = 'INV-2026'"),
     ("document_numbers_have_no_gap", "UPDATE shop.invoices SET number = 2"),
     ("invoice_credits_equal_notes", "UPDATE shop.invoices SET credited_minor = 0"),

@@ -2,7 +2,8 @@
 
 Each attack is run as the owner of the tables, who may write anything but alter nothing, and must be refused by the guard
 that is named; with its guards removed it must go through, and an invariant must tell. Removing a guard costs nothing:
-DDL is transactional, and every test ends in a rollback. Races, which need two connections, stand in races.py.
+DDL is transactional, and every test ends in a rollback. Races, which need two connections, stand in races.py,
+and are played by concurrency.py.
 
 pytest finds the tests through scripts/test_db.py.
 """

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -107,16 +106,11 @@ def _kill(primary: EmbeddedServer, load: Load) -> list[str]:
     os.kill(pid, signal.SIGKILL)
     # Sessions notice that their server is gone when they wait for the next statement; until then one may still answer.
     wait_for(lambda: not any(_lives(each) for each in [pid, *pids]), "the processes of the primary to end")
-    # An answer that was on its way is in the writers' books a moment later.
-    settled = load.acknowledged()
-    while (later := _after_a_moment(load)) != settled:
-        settled = later
-    return settled
-
-
-def _after_a_moment(load: Load) -> list[str]:
-    time.sleep(0.1)
-    return load.acknowledged()
+    # An answer that was on its way is in the writers' books once none of them is at a write.
+    load.pause()
+    acknowledged = load.acknowledged()
+    load.resume()
+    return acknowledged
 
 
 def _promote(standby: EmbeddedServer) -> None:

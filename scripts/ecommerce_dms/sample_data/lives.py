@@ -333,10 +333,12 @@ class Life:
 
     def _dispute(self, moment: dt.datetime, end: str, resolution: str) -> None:
         payments, payment = self._payments, self._payments.last
-        opened = payments.record(payment, "dispute_opened", payment.captured, moment)
+        dispute = f"dp_{payment.key.replace('-', '')}"
+        opened = payments.record(payment, "dispute_opened", payment.captured, moment, dispute=dispute)
         if not opened:
             return
-        ended = payments.record(payment, end, payment.captured, days_later(self._rng, moment, 20, 60))
+        end_moment = days_later(self._rng, moment, 20, 60)
+        ended = payments.record(payment, end, payment.captured, end_moment, dispute=dispute)
         resolved = ended.received if ended else None
         payments.exception(opened, payment, "dispute", payment.captured, resolved=resolved, resolution=resolution)
         if ended and end == "dispute_lost":

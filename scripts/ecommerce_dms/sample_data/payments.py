@@ -114,9 +114,15 @@ class Payments:
         return payment
 
     def record(
-        self, payment: Payment | None, kind: str, amount: int, moment: dt.datetime, currency: str | None = None
+        self,
+        payment: Payment | None,
+        kind: str,
+        amount: int,
+        moment: dt.datetime,
+        currency: str | None = None,
+        dispute: str | None = None,
     ) -> Event | None:
-        """An event of a payment, or of one that nobody knows (None)."""
+        """An event of a payment, or of one that nobody knows (None); of one of its disputes, by the provider's id."""
         received = moment + dt.timedelta(milliseconds=self._rng.randint(300, 4_000))
         if received > self._as_of:
             return None
@@ -133,6 +139,7 @@ class Payments:
             kind,
             amount,
             currency or own,
+            dispute,
             payload,
             moment,
             received,

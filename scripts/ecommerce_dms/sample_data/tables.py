@@ -310,6 +310,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "kind",
         "amount_minor",
         "currency",
+        "dispute_reference",
         "payload",
         "occurred_at",
         "received_at",
