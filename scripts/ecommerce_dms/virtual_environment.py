@@ -75,8 +75,10 @@ def borrow() -> None:
     Where it is not, nothing happens until a package is missing, which is then said with the way out: some programs need none.
     """
     program = Path(sys.argv[0]).resolve()
-    # local.py makes .venv, and so decides for itself.
-    if program.parent != ROOT / "scripts" or program.name == "local.py" or importlib.util.find_spec("psycopg2"):
+    # local.py makes .venv, and so decides for itself. `python -c` names no program.
+    if program.parent != ROOT / "scripts" or program.name == "local.py" or not program.is_file():
+        return
+    if importlib.util.find_spec("psycopg2"):
         return
     if Path(sys.prefix) != DIRECTORY and _is_complete(REQUIREMENTS):
         os.execv(str(_python()), [str(_python()), *sys.argv])  # noqa: S606
