@@ -57,6 +57,7 @@ and kept in AWS Secrets Manager. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 
 REFUSED = 3
 
 _LEASE = timedelta(hours=1)
+_MASTER_LOGIN = "aws_secretsmanager_secret_version.master"
 _HOURS = 3  # An afternoon of trying things out, beside an hour and a month.
 
 
@@ -108,6 +109,8 @@ def _plan_and_apply(
     """Whether the stack is now as asked for; False when it was only looked at."""
     with console.step("planning"):
         plan = stack.plan(saved)
+        if _leaves_an_older_secret(plan_summary.changes(plan)):
+            plan = stack.plan(saved, f"-replace={_MASTER_LOGIN}")
     found = plan_summary.changes(plan)
     for line in plan_summary.summary_lines(found):
         say(line)
@@ -124,6 +127,21 @@ def _plan_and_apply(
         say("applying this plan" + ("; a new database takes RDS 10 to 20 minutes …" if new else " …"))
         stack.apply(saved)
     return True
+
+
+def _leaves_an_older_secret(found: list[plan_summary.Change]) -> bool:
+    """Whether a database would be made with a password that goes to no secret.
+
+    A start that was interrupted, or that AWS refused half-way, has left a secret without its database. The next one has
+    a new password, which Terraform sends to what is made, and not to what is there.
+    """
+    made = any(
+        each.type in ("aws_db_instance", "aws_rds_cluster")
+        and each.verb in ("add", "replace")
+        and not (each.after.get("replicate_source_db") or each.unknown.get("replicate_source_db"))
+        for each in found
+    )
+    return made and not any(each.address == _MASTER_LOGIN for each in found)
 
 
 def _say_cost(plan: dict[str, Any]) -> None:

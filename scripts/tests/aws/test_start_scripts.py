@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from ecommerce_dms.aws import env_file, github_variables, sign_in, start
+from ecommerce_dms.aws.plan_summary import Change
 from ecommerce_dms.aws.stack import DEFAULT_VAR_FILE, Asked, Stack, TerraformFailed
 from ecommerce_dms.console import UserError
 from ecommerce_dms.settings import Settings
@@ -126,6 +127,28 @@ def test_a_database_that_was_not_made_is_named_before_what_follows_from_it(
     ):
         stack(tmp_path, path).apply(tmp_path / "plan")
     assert "InstanceQuotaExceeded" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changed", "older"),
+    [
+        ([("aws_db_instance.primary[0]", "add")], True),
+        ([("aws_db_instance.primary[0]", "replace")], True),
+        ([("aws_rds_cluster.main[0]", "add")], True),
+        ([("aws_db_instance.primary[0]", "add"), ("aws_secretsmanager_secret_version.master", "add")], False),
+        ([("aws_db_instance.primary[0]", "change")], False),
+        ([('aws_db_instance.replica["one"]', "add")], False),
+        ([], False),
+    ],
+)
+def test_a_database_that_is_made_after_its_secret_gets_the_secret_written_again(
+    changed: list[tuple[str, str]], older: bool
+) -> None:
+    found = []
+    for address, verb in changed:
+        after = {"replicate_source_db": "shop-test"} if "replica" in address else {}
+        found.append(Change(address, address.split(".")[0], verb, before={}, after=after, unknown={}))
+    assert start._leaves_an_older_secret(found) is older
 
 
 def test_outputs_are_not_shown_and_are_read_to_their_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
