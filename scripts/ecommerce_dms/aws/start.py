@@ -24,6 +24,7 @@ from ecommerce_dms.aws import (
     cost,
     env_file,
     github_variables,
+    half_made,
     parameter_scopes,
     plan_summary,
     preflight,
@@ -107,6 +108,12 @@ def _plan_and_apply(
     stack: Stack, ground: Ground, file: env_file.EnvFile, arguments: argparse.Namespace, saved: Path
 ) -> bool:
     """Whether the stack is now as asked for; False when it was only looked at."""
+    unfinished = half_made.found(ground.state)
+    if unfinished and arguments.plan_only:
+        names = ", ".join(each["address"] for each in unfinished)
+        say(f"{names}: an interrupted start has left RDS to make it. Without --plan-only it is waited for and kept.")
+    elif unfinished:
+        half_made.keep(stack, ground.state, ground.aws)
     with console.step("planning"):
         plan = stack.plan(saved)
         if _leaves_an_older_secret(plan_summary.changes(plan)):
@@ -116,7 +123,8 @@ def _plan_and_apply(
         say(line)
     _say_cost(plan)
     _check_parameters(plan, ground)
-    _refuse_losses(plan_summary.losses(found), allowed=arguments.allow_data_loss)
+    if not (unfinished and arguments.plan_only):
+        _refuse_losses(plan_summary.losses(found), allowed=arguments.allow_data_loss)
     _refuse_unsent_password(ground, found, file)
     if arguments.plan_only:
         say("Nothing was changed (--plan-only).")
