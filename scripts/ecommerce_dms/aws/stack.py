@@ -162,6 +162,10 @@ class Stack:
         """Takes resources out of the state; they stay where they are."""
         self._captured("state", "rm", *addresses)
 
+    def untaint(self, address: str) -> None:
+        """Lets a resource count as made."""
+        self._captured("untaint", address)
+
     def _variables(self) -> list[str]:
         return [f"-var-file={self.var_file}"]
 

@@ -24,6 +24,7 @@ from ecommerce_dms.aws import (
     cost,
     env_file,
     github_variables,
+    half_made,
     parameter_scopes,
     plan_summary,
     preflight,
@@ -57,6 +58,7 @@ and kept in AWS Secrets Manager. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 
 REFUSED = 3
 
 _LEASE = timedelta(hours=1)
+_MASTER_LOGIN = "aws_secretsmanager_secret_version.master"
 _HOURS = 3  # An afternoon of trying things out, beside an hour and a month.
 
 
@@ -106,14 +108,23 @@ def _plan_and_apply(
     stack: Stack, ground: Ground, file: env_file.EnvFile, arguments: argparse.Namespace, saved: Path
 ) -> bool:
     """Whether the stack is now as asked for; False when it was only looked at."""
+    unfinished = half_made.found(ground.state)
+    if unfinished and arguments.plan_only:
+        names = ", ".join(each["address"] for each in unfinished)
+        say(f"{names}: an interrupted start has left RDS to make it. Without --plan-only it is waited for and kept.")
+    elif unfinished:
+        half_made.keep(stack, ground.state, ground.aws)
     with console.step("planning"):
         plan = stack.plan(saved)
+        if _leaves_an_older_secret(plan_summary.changes(plan)):
+            plan = stack.plan(saved, f"-replace={_MASTER_LOGIN}")
     found = plan_summary.changes(plan)
     for line in plan_summary.summary_lines(found):
         say(line)
     _say_cost(plan)
     _check_parameters(plan, ground)
-    _refuse_losses(plan_summary.losses(found), allowed=arguments.allow_data_loss)
+    if not (unfinished and arguments.plan_only):
+        _refuse_losses(plan_summary.losses(found), allowed=arguments.allow_data_loss)
     _refuse_unsent_password(ground, found, file)
     if arguments.plan_only:
         say("Nothing was changed (--plan-only).")
@@ -124,6 +135,21 @@ def _plan_and_apply(
         say("applying this plan" + ("; a new database takes RDS 10 to 20 minutes …" if new else " …"))
         stack.apply(saved)
     return True
+
+
+def _leaves_an_older_secret(found: list[plan_summary.Change]) -> bool:
+    """Whether a database would be made with a password that goes to no secret.
+
+    A start that was interrupted, or that AWS refused half-way, has left a secret without its database. The next one has
+    a new password, which Terraform sends to what is made, and not to what is there.
+    """
+    made = any(
+        each.type in ("aws_db_instance", "aws_rds_cluster")
+        and each.verb in ("add", "replace")
+        and not (each.after.get("replicate_source_db") or each.unknown.get("replicate_source_db"))
+        for each in found
+    )
+    return made and not any(each.address == _MASTER_LOGIN for each in found)
 
 
 def _say_cost(plan: dict[str, Any]) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ecommerce_dms.aws import env_file, github_variables, sign_in, start
-from ecommerce_dms.aws.stack import DEFAULT_VAR_FILE, Asked, Stack, TerraformFailed
+from ecommerce_dms.aws import account, env_file, github_variables, half_made, sign_in, start
+from ecommerce_dms.aws.plan_summary import Change
+from ecommerce_dms.aws.stack import DEFAULT_VAR_FILE, Asked, Stack, State, TerraformFailed
 from ecommerce_dms.console import UserError
 from ecommerce_dms.settings import Settings
 
@@ -126,6 +127,56 @@ def test_a_database_that_was_not_made_is_named_before_what_follows_from_it(
     ):
         stack(tmp_path, path).apply(tmp_path / "plan")
     assert "InstanceQuotaExceeded" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changed", "older"),
+    [
+        ([("aws_db_instance.primary[0]", "add")], True),
+        ([("aws_db_instance.primary[0]", "replace")], True),
+        ([("aws_rds_cluster.main[0]", "add")], True),
+        ([("aws_db_instance.primary[0]", "add"), ("aws_secretsmanager_secret_version.master", "add")], False),
+        ([("aws_db_instance.primary[0]", "change")], False),
+        ([('aws_db_instance.replica["one"]', "add")], False),
+        ([], False),
+    ],
+)
+def test_a_database_that_is_made_after_its_secret_gets_the_secret_written_again(
+    changed: list[tuple[str, str]], older: bool
+) -> None:
+    found = []
+    for address, verb in changed:
+        after = {"replicate_source_db": "shop-test"} if "replica" in address else {}
+        found.append(Change(address, address.split(".")[0], verb, before={}, after=after, unknown={}))
+    assert start._leaves_an_older_secret(found) is older
+
+
+def test_a_database_that_rds_made_after_an_interruption_is_waited_for_and_kept(
+    tmp_path: Path, aws_endpoint: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Terraform would delete it and begin again, which the start script refuses as a loss of data."""
+    path = program(tmp_path / "bin", "terraform", '#!/bin/sh\necho "$@" >> "$(dirname "$0")/calls"\n')
+    for name, value in {
+        "ACCESS_KEY_ID": "testing",
+        "SECRET_ACCESS_KEY": "testing",
+        "ENDPOINT_URL": aws_endpoint,
+    }.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setattr(half_made, "_TRIES", 1)
+    aws = account.session("eu-west-1")
+    aws.client("rds").create_db_instance(
+        DBInstanceIdentifier="made-since", Engine="postgres", DBInstanceClass="db.t4g.medium"
+    )
+
+    def row(name: str, *, tainted: bool) -> dict[str, Any]:
+        address = f"aws_db_instance.{name}"
+        values = {"identifier": name}
+        return {"mode": "managed", "type": "aws_db_instance", "address": address, "values": values, "tainted": tainted}
+
+    state = State({}, [row("made-since", tainted=True), row("never-made", tainted=True), row("in-use", tainted=False)])
+    half_made.keep(stack(tmp_path, path), state, aws)
+    assert (tmp_path / "bin/calls").read_text() == "untaint aws_db_instance.made-since\n"
+    assert "it is not there" in capsys.readouterr().err
 
 
 def test_outputs_are_not_shown_and_are_read_to_their_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
