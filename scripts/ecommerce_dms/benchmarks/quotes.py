@@ -47,6 +47,15 @@ def _first_table(section: str) -> list[Row]:
     return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
+# What the contract's rate is divided by.
+_PACE = {
+    "÷ bare": "bare writes' rate",
+    "÷ constrained": "that of the same writes under declared constraints",
+    "÷ client-side": "that of an application's statements, rows inserted together",
+    "÷ row by row": "that of the same, row by row",
+}
+
+
 def _checkout(rows: list[Row]) -> str:
     best = {
         row["lines"]: max((other for other in rows if other["lines"] == row["lines"]), key=_per_second) for row in rows
@@ -55,11 +64,8 @@ def _checkout(rows: list[Row]) -> str:
         f"{row['contract/s']} a second of {lines} line{'' if lines == '1' else 's'} ({row['clients']} client{'' if row['clients'] == '1' else 's'})"
         for lines, row in sorted(best.items(), key=lambda item: int(item[0]))
     )
-    return (
-        f"orders: {rates}; {_span(rows, '÷ constrained')} of what the declared constraints alone allow, "
-        f"{_span(rows, '÷ row by row')} of the rate of an ORM that saves object by object, {_span(rows, '÷ client-side')} of "
-        f"statements that save rows together, {_span(rows, '÷ bare')} of bare writes."
-    )
+    compared = ", ".join(f"{_span(rows, column)} of {_PACE[column]}" for column in rows[0] if column in _PACE)
+    return f"orders: {rates}; {compared}."
 
 
 def _hot(rows: list[Row]) -> str:
