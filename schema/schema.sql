@@ -838,11 +838,12 @@ COMMENT ON FUNCTION api.create_cart(cart_id uuid, currency text, customer_id uui
 CREATE FUNCTION api.credential_for_login(email text) RETURNS TABLE(customer_id uuid, password_hash text, locked_until timestamp with time zone)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
-    AS $_$
+    AS $$
 #variable_conflict use_column
 DECLARE
     address text;
     known uuid;
+    decoy text := shop.decoy_hash(); -- For known addresses too: it takes its time.
 BEGIN
     PERFORM shop.require_email(credential_for_login.email);
     address := shop.normalized_email(credential_for_login.email);
@@ -852,15 +853,14 @@ BEGIN
         coalesce(known::text, 'unknown'), session_user, coalesce(shop.actor(), 'not named');
     RETURN QUERY
     SELECT known,
-           coalesce(k.password_hash,
-               '$scrypt$ln=17,r=8,p=1$ZGVjb3lkZWNveWRlY295ZA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'),
+           coalesce(k.password_hash, decoy),
            greatest(k.locked_until, shop.locked_until(sha256(convert_to(address, 'UTF8'))))
     FROM (SELECT known AS customer_id) AS wanted
     LEFT JOIN shop.customer_credentials AS k ON k.customer_id = wanted.customer_id;
 END
-$_$;
+$$;
 
-COMMENT ON FUNCTION api.credential_for_login(email text) IS 'What to verify a password against: the hash and how long the address is locked out. Unknown addresses get a hash that no password matches, and the same lock-out. Each call leaves a line in the server''s log, without the address. Never log the result. Errors: SH001.';
+COMMENT ON FUNCTION api.credential_for_login(email text) IS 'What to verify a password against: the hash and how long the address is locked out. Unknown addresses get a hash that no password matches and that costs as much to verify, and the same lock-out. Each call leaves a line in the server''s log, without the address. Never log the result. Errors: SH001.';
 
 CREATE FUNCTION api.deliver(shipment_id uuid) RETURNS timestamp with time zone
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1331,12 +1331,13 @@ CREATE FUNCTION api.order_details(order_id uuid) RETURNS jsonb
 #variable_conflict use_column
 DECLARE
     header shop.orders;
+    may_proceed boolean;
 BEGIN
     SELECT * INTO header FROM shop.orders AS o WHERE o.order_id = order_details.order_id;
     IF NOT FOUND THEN
         PERFORM shop.refuse_missing('order', order_details.order_id::text);
     END IF;
-    PERFORM shop.require_own(header.customer_id);
+    may_proceed := shop.require_own(header.customer_id);
     RETURN to_jsonb(header) - ARRAY['request_digest', 'contact_email_normalized'] || jsonb_build_object(
         'lines', (SELECT jsonb_agg(to_jsonb(l) - ARRAY['order_id', 'currency'] ORDER BY l.line_number)
                   FROM shop.order_items AS l WHERE l.order_id = header.order_id),
@@ -1364,12 +1365,15 @@ CREATE FUNCTION api.order_history(customer_id uuid, before_placed_at timestamp w
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
 #variable_conflict use_column
+DECLARE
+    may_proceed boolean := shop.require_none(CASE
+        WHEN order_history.customer_id IS NULL THEN ARRAY['customer_id', 'a customer']
+        WHEN (page BETWEEN 1 AND 100) IS NOT TRUE THEN ARRAY['page', '1 to 100 orders']
+        WHEN (before_placed_at IS NULL) <> (before_order_id IS NULL)
+            THEN ARRAY['before_order_id', 'given together with before_placed_at']
+    END);
 BEGIN
-    PERFORM shop.require(order_history.customer_id IS NOT NULL, 'customer_id', 'a customer');
-    PERFORM shop.require(page BETWEEN 1 AND 100, 'page', '1 to 100 orders');
-    PERFORM shop.require((before_placed_at IS NULL) = (before_order_id IS NULL), 'before_order_id',
-        'given together with before_placed_at');
-    PERFORM shop.require_own(order_history.customer_id);
+    may_proceed := shop.require_own(order_history.customer_id);
     RETURN QUERY
     SELECT o.order_id, o.order_number, o.placed_at, o.status::text, o.payment_status::text, o.fulfilment_status::text,
            o.line_count, o.total_minor, o.currency
@@ -3685,6 +3689,24 @@ CREATE FUNCTION shop.coupon_uses_by_customer(wanted_coupon_id bigint) RETURNS TA
 $$;
 
 COMMENT ON FUNCTION shop.coupon_uses_by_customer(wanted_coupon_id bigint) IS 'How often each customer, and each e-mail address, used a coupon.';
+
+CREATE FUNCTION shop.decoy_hash() RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $_$
+    SELECT coalesce((
+        SELECT costs || regexp_replace(substr(password_hash, char_length(costs) + 1), '[^$]', zero, 'g')
+        FROM (
+            SELECT password_hash, coalesce(bcrypt, substring(password_hash FROM '^(.*[$])[^$]+[$][^$]+$')) AS costs,
+                   CASE WHEN bcrypt IS NULL THEN 'A' ELSE '.' END AS zero
+            FROM shop.customer_credentials
+            CROSS JOIN LATERAL (SELECT substring(password_hash FROM '^[$]2[aby][$][0-9]{2}[$]') AS bcrypt) AS kind
+            ORDER BY customer_id DESC LIMIT 1
+        ) AS newest
+    ), '$scrypt$ln=17,r=8,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA')
+$_$;
+
+COMMENT ON FUNCTION shop.decoy_hash() IS 'What an unknown address is verified against: as costly as the newest account''s hash, and matched by no password.';
 
 CREATE FUNCTION shop.end_order(header shop.orders, ended shop.order_status, why text) RETURNS void
     LANGUAGE plpgsql
@@ -7726,7 +7748,7 @@ CREATE TABLE shop.outbox_events (
     CONSTRAINT ck_outbox_events_published_or_parked CHECK (((published_at IS NULL) OR (parked_at IS NULL))),
     CONSTRAINT ck_outbox_events_sequence_positive CHECK ((sequence > 0))
 )
-WITH (fillfactor='80');
+WITH (fillfactor='80', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000');
 
 COMMENT ON TABLE shop.outbox_events IS 'Transactional outbox: delivered at least once, in sequence per aggregate. The key begins with the time, so that the table can be partitioned later.';
 
@@ -9598,47 +9620,47 @@ ALTER TABLE shop.account_tokens ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE shop.addresses ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY all_rows ON shop.addresses FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.addresses FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.cart_items FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.cart_items FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.carts FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.carts FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.coupon_redemptions FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.coupon_redemptions FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.credit_notes FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.credit_notes FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.customers FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.customers FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.invoices FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.invoices FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.order_addresses FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.order_addresses FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.order_allocations FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.order_allocations FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.order_item_cancellations FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.order_item_cancellations FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.order_item_taxes FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.order_item_taxes FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.order_items FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.order_items FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.order_shipping_taxes FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.order_shipping_taxes FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.order_status_history FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.order_status_history FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.orders FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.orders FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.payments FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.payments FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.refunds FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.refunds FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.return_items FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.return_items FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.returns FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.returns FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.shipment_items FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.shipment_items FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.shipments FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.shipments FOR SELECT TO shop_backoffice, shop_app USING (true);
 
 ALTER TABLE shop.cart_items ENABLE ROW LEVEL SECURITY;
 
@@ -9674,13 +9696,13 @@ ALTER TABLE shop.order_status_history ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY own_rows ON shop.addresses FOR SELECT TO shop_storefront USING ((customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif")));
+CREATE POLICY own_rows ON shop.addresses FOR SELECT TO shop_storefront USING ((customer_id = (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_rows ON shop.cart_items FOR SELECT TO shop_storefront USING ((EXISTS ( SELECT
    FROM shop.carts c
   WHERE ((c.cart_id = cart_items.cart_id) AND (c.customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif"))))));
 
-CREATE POLICY own_rows ON shop.carts FOR SELECT TO shop_storefront USING ((customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif")));
+CREATE POLICY own_rows ON shop.carts FOR SELECT TO shop_storefront USING ((customer_id = (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_rows ON shop.coupon_redemptions FOR SELECT TO shop_storefront USING ((EXISTS ( SELECT
    FROM shop.orders o
@@ -9690,7 +9712,7 @@ CREATE POLICY own_rows ON shop.credit_notes FOR SELECT TO shop_storefront USING 
    FROM shop.orders o
   WHERE ((o.order_id = credit_notes.order_id) AND (o.customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif"))))));
 
-CREATE POLICY own_rows ON shop.customers FOR SELECT TO shop_storefront USING ((customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif")));
+CREATE POLICY own_rows ON shop.customers FOR SELECT TO shop_storefront USING ((customer_id = (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_rows ON shop.invoices FOR SELECT TO shop_storefront USING ((EXISTS ( SELECT
    FROM shop.orders o
@@ -9724,7 +9746,7 @@ CREATE POLICY own_rows ON shop.order_status_history FOR SELECT TO shop_storefron
    FROM shop.orders o
   WHERE ((o.order_id = order_status_history.order_id) AND (o.customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif"))))));
 
-CREATE POLICY own_rows ON shop.orders FOR SELECT TO shop_storefront USING ((customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif")));
+CREATE POLICY own_rows ON shop.orders FOR SELECT TO shop_storefront USING ((customer_id = (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_rows ON shop.payments FOR SELECT TO shop_storefront USING ((EXISTS ( SELECT
    FROM shop.orders o
@@ -10221,6 +10243,8 @@ REVOKE ALL ON FUNCTION shop.count_return_items() FROM PUBLIC;
 REVOKE ALL ON FUNCTION shop.count_units_on_order() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.coupon_uses_by_customer(wanted_coupon_id bigint) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.decoy_hash() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.end_order(header shop.orders, ended shop.order_status, why text) FROM PUBLIC;
 
@@ -10747,4 +10771,4 @@ ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON TYPES FROM PUBLIC;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC;
 
--- fingerprint: 41d8458445da3e58a3a8e2233f4307b75263056a3c7928150d96d0c59fe5a7b8
+-- fingerprint: cedb47ab8f4ac0c545a8c2a47b86dd8013ab62fc306e91c97dbb190503cf652e

@@ -64,8 +64,16 @@ LOGINS = (
 LIMITS: dict[str, dict[str, str]] = {
     "shop_app": {"statement_timeout": "1min", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "30s"},
     "shop_storefront": {"statement_timeout": "15s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "15s"},
-    "shop_backoffice": {"statement_timeout": "2min", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "1min"},
-    "shop_analyst": {"statement_timeout": "15min", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "15min"},
+    "shop_backoffice": {
+        "statement_timeout": "2min",
+        "lock_timeout": "10s",
+        "idle_in_transaction_session_timeout": "1min",
+    },
+    "shop_analyst": {
+        "statement_timeout": "15min",
+        "lock_timeout": "10s",
+        "idle_in_transaction_session_timeout": "15min",
+    },
     "shop_monitor": {"statement_timeout": "10min", "lock_timeout": "1s", "idle_in_transaction_session_timeout": "1min"},
     "shop_ci": {"statement_timeout": "30min", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "5min"},
 }
@@ -137,7 +145,9 @@ def present(connection: Any) -> dict[str, Present]:
     """All login roles of the server, by name."""
     with connection.cursor() as cursor:
         cursor.execute(_PRESENT, {"groups": list(GROUPS)})
-        found = {row[0]: Present(row[0], tuple(row[1]), row[2], tuple(row[3]), tuple(row[4])) for row in cursor.fetchall()}
+        found = {
+            row[0]: Present(row[0], tuple(row[1]), row[2], tuple(row[3]), tuple(row[4])) for row in cursor.fetchall()
+        }
     connection.rollback()
     return found
 
