@@ -2,34 +2,41 @@
 
 Starts a PostgreSQL 18 of its own, with durability on, fills it with the sample data, drives it with pgbench, and removes it.
 The configured server is never touched. Afterwards every invariant is verified; a violation or a deadlock exits with 1.
-A shop of 1,000,000 orders needs 20 GB in the folder for temporary files (TMPDIR; as root, /var/lib).
+A shop of 1,000,000 orders needs 20 GB for a while in the folder for temporary files (TMPDIR; as root, /var/lib).
 """
 
 import argparse
 import sys
 
 from ecommerce_dms import console
-from ecommerce_dms.benchmarks import checkout, hot, reads, report
+from ecommerce_dms.benchmarks import checkout, hot, quotes, reads, report
+from ecommerce_dms.benchmarks.shop import MODELS
 
 EXAMPLES = """\
 examples:
   python3 scripts/benchmark.py checkout                 orders a second, beside bare writes and an ORM's statements
   python3 scripts/benchmark.py hot                      one product for all, slots, and a synchronous standby
-  python3 scripts/benchmark.py reads                    pages and lists at 10,000 and 1,000,000 orders: takes an hour
+  python3 scripts/benchmark.py reads                    pages and lists at 10,000 and 1,000,000 orders: 20 minutes
   python3 scripts/benchmark.py reads --orders 1000,100000
   python3 scripts/benchmark.py checkout --quick         does it run at all? The numbers say nothing
-  python3 scripts/benchmark.py checkout --write         and write the section in docs/benchmarks.md
+  python3 scripts/benchmark.py checkout --write         and write docs/benchmarks.md, and what docs/scaling.md quotes of it
+  python3 scripts/benchmark.py quote                    write only the quotations, after docs/benchmarks.md was merged
 """
 
 
 def main(argv: list[str] | None = None) -> int:
     """Measure, print the tables, write them when asked. Returns the exit code."""
     arguments = _parser().parse_args(argv)
+    if arguments.command == "quote":
+        quotes.refresh(report.BENCHMARKS_MD)
+        console.say(f"Wrote the quotations of {quotes.SCALING_MD}.")
+        return 0
     found = arguments.measure(arguments)
     print(found.text())
     if arguments.write and not found.failures:
         report.write(found)
-        console.say(f"Wrote {report.BENCHMARKS_MD}.")
+        quotes.refresh(report.BENCHMARKS_MD)
+        console.say(f"Wrote {report.BENCHMARKS_MD} and the quotations of {quotes.SCALING_MD}.")
     for failure in found.failures:
         console.say(f"failed: {failure}")
     return console.FAILED if found.failures else 0
@@ -77,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{checkout,hot,reads}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{checkout,hot,reads,quote}")
     for name, measure, text in (
         ("checkout", _checkout, "orders a second through the contract, and what that costs"),
         ("hot", _hot, "all clients buy one product"),
@@ -100,6 +107,8 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--orders", metavar="N,N", type=_two, help="orders in the two shops (default: 10000,1000000)"
             )
+    text = "write what docs/scaling.md quotes of docs/benchmarks.md; measures nothing"
+    commands.add_parser("quote", help=text, description=text[0].upper() + text[1:] + ".")
     return parser
 
 
@@ -117,6 +126,8 @@ def _one(text: str) -> tuple[int, ...]:
 
 def _two(text: str) -> tuple[int, ...]:
     sizes = tuple(_number(part, 50, 10_000_000) for part in text.split(","))
+    if any(size > MODELS and size % MODELS for size in sizes):
+        raise argparse.ArgumentTypeError(f"above {MODELS:,} orders there are only multiples of it, not {text}")
     if len(sizes) != 2 or sizes[0] >= sizes[1]:
         raise argparse.ArgumentTypeError(
             f"{text} is not two numbers of orders, the smaller first, such as 10000,1000000"

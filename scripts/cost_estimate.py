@@ -16,7 +16,8 @@ from typing import Any
 
 from ecommerce_dms import console
 from ecommerce_dms.aws import cost, cost_page, price_refresh
-from ecommerce_dms.aws.cost import Assumptions, Estimate, digits_for, money, spans
+from ecommerce_dms.aws.cost import Estimate, digits_for, money, spans
+from ecommerce_dms.aws.cost_assumptions import Assumptions, assume, assumption_fields, most_of_assumptions
 from ecommerce_dms.aws.cost_cases import CASES, plan_of
 from ecommerce_dms.aws.prices import PRICES_JSON, PriceTable, price_table, read_table
 from ecommerce_dms.console import UsageError, UserError
@@ -105,7 +106,7 @@ def _show(*plan: Path) -> dict[str, Any]:
 
 
 def _assumptions(given: list[str]) -> Assumptions:
-    known = cost.most_of_assumptions()
+    known = most_of_assumptions()
     values: dict[str, Decimal] = {}
     for one in given:
         name, _, text = one.partition("=")
@@ -114,7 +115,7 @@ def _assumptions(given: list[str]) -> Assumptions:
         values[name] = _at_least_zero(text, f"--assume {one}")
         if values[name] > known[name]:
             raise UsageError(f"--assume {one}: {text} is above {known[name]}.")
-    return cost.assume(**values)
+    return assume(**values)
 
 
 def _at_least_zero(text: str, where: str) -> Decimal:
@@ -173,7 +174,7 @@ def _open_ends(result: Estimate) -> list[str]:
     lines += ["", "~ follows from these assumptions (--assume NAME=VALUE):"]
     lines += [
         f"  {name}={getattr(result.assumptions, name).normalize():f}".ljust(34) + meaning
-        for name, _, meaning in cost.assumption_fields()
+        for name, _, meaning in assumption_fields()
     ]
     if result.unverified:
         lines += ["", "? prices that no source was found for in this region:"]
@@ -211,7 +212,7 @@ def as_json(result: Estimate) -> dict[str, Any]:
         ],
         "free": result.free,
         "not_priced": [{"address": one.address, "type": one.type, "reason": one.reason} for one in result.not_priced],
-        "assumptions": {name: str(getattr(result.assumptions, name)) for name, _, _ in cost.assumption_fields()},
+        "assumptions": {name: str(getattr(result.assumptions, name)) for name, _, _ in assumption_fields()},
     }
 
 

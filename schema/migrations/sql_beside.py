@@ -6,10 +6,12 @@ Alembic loads revisions by path, so that they cannot import each other, but alem
 import path.
 """
 
+import re
 from pathlib import Path
 
 import sqlalchemy
 from alembic import op
+from ecommerce_dms.console import UserError
 
 
 def run_sql_beside(revision_file: str, suffix: str = ".sql") -> None:
@@ -19,11 +21,15 @@ def run_sql_beside(revision_file: str, suffix: str = ".sql") -> None:
     The file may hold any number of statements. Nothing in it is read as a parameter: `%`, `:name`, `::type`
     and dollar quotes reach the server as written. With `alembic upgrade --sql` the text is printed instead.
 
-    Raises FileNotFoundError when there is no such file, and the database's error, with file and line in its
-    notes.
+    Raises FileNotFoundError when there is no such file, UserError when nobody filled it in, and the database's
+    error, with file and line in its notes.
     """
     path = Path(revision_file).with_suffix(suffix)
     sql = path.read_text(encoding="utf-8")
+    if not re.sub(r"--.*", "", sql).strip():
+        raise UserError(
+            f"{path.name} holds no statement: fill it in, or remove it together with the call that runs it."
+        )
     migration = op.get_context()
     if migration.as_sql:
         migration.impl.static_output(sql.rstrip())

@@ -109,11 +109,14 @@ def line_of_text(comment: str, *, nullable: bool = False, default: str | None = 
     )
 
 
-def length_check(column: str, maximum: int, minimum: int = 1) -> CheckConstraint:
-    """Limits a text to `minimum`…`maximum` characters; `minimum` 1 also refuses a text of blanks only."""
-    expression = f"char_length({column}) BETWEEN {minimum} AND {maximum}"
-    if minimum == 1:
-        expression += f" AND btrim({column}) <> ''"
+def length_check(column: str, maximum: int, *, may_be_empty: bool = False) -> CheckConstraint:
+    """Limits a text to `maximum` characters, and refuses one of blanks only unless it `may_be_empty`.
+
+    PostgreSQL reads the text of a CHECK anew for each statement that writes: not a word more than is needed.
+    """
+    expression = f"char_length({column}) <= {maximum}"
+    if not may_be_empty:
+        expression = f"btrim({column}) <> '' AND {expression}"
     return CheckConstraint(expression, name=f"{column}_length")
 
 

@@ -139,7 +139,7 @@ class Cart(Base):
         BigInteger,
         nullable=False,
         server_default=text("1"),
-        comment="Raised by each change of its lines. Kept by trigger.",
+        comment="Raised once by each transaction that changes its lines. Kept by trigger.",
     )
     created_at: Mapped[dt.datetime] = moment("When it was created.", now=True)
     updated_at: Mapped[dt.datetime] = moment("When it last changed. Kept by trigger.", now=True)

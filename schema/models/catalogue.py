@@ -80,7 +80,7 @@ class Product(Base):
         length_check("slug", 160),
         length_check("name", 200),
         length_check("brand", 100),
-        length_check("description", 20000, minimum=0),
+        length_check("description", 20000, may_be_empty=True),
         CheckConstraint("updated_at >= created_at", name="updated_after_created"),
         CheckConstraint("(status = 'archived') = (archived_at IS NOT NULL)", name="archived_at_matches_status"),
         reference("tax_class", "tax_classes", "tax_class"),
@@ -236,7 +236,7 @@ class ProductMedia(Base):
     __table_args__ = (
         length_check("url", 2000),
         CheckConstraint("url ~ '^https://[^[:space:]]+$'", name="url_is_https"),
-        length_check("alt_text", 500, minimum=0),
+        length_check("alt_text", 500, may_be_empty=True),
         CheckConstraint("position BETWEEN 1 AND 100", name="position_range"),
         reference("product_id", "products"),
         reference(["product_id", "variant_id"], "product_variants"),

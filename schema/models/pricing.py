@@ -42,7 +42,7 @@ class TaxRate(Base):
 
     __tablename__ = "tax_rates"
     __table_args__ = (
-        length_check("region", 100, minimum=0),
+        length_check("region", 100, may_be_empty=True),
         length_check("jurisdiction", 100),
         CheckConstraint("rate BETWEEN 0 AND 1", name="rate_range"),
         reference("country", "countries", "code"),

@@ -202,7 +202,7 @@ def _foreign_key(table: Table, key: ForeignKey) -> str:
 
 
 _LENGTH = re.compile(
-    r"CHECK \(char_length\((\w+)\) >= (\d+) AND char_length\(\1\) <= (\d+)( AND btrim\(\1\) <> ''::text)?\)"
+    r"CHECK \((?P<filled>btrim\((\w+)\) <> ''::text AND )?char_length\((?P<column>\w+)\) <= (?P<most>\d+)\)"
 )
 
 
@@ -210,8 +210,8 @@ def _length_of(check: Check) -> str:
     found = _LENGTH.fullmatch(check.expression)
     if not found:
         return ""
-    column, least, most, filled = found.groups()
-    return f"`{column}` {least} to {most}{', not only blanks' if filled else ''}"
+    least = "1" if found["filled"] else "0"
+    return f"`{found['column']}` {least} to {found['most']}{', not only blanks' if found['filled'] else ''}"
 
 
 def _floor_of(check: Check) -> str:

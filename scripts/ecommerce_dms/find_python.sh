@@ -1,5 +1,5 @@
 # Sourced by the shell scripts here: sets `python` to one that has the requirements, or says how to get one.
-# An active virtual environment comes first, then .venv (scripts/local.py makes it), then python3.
+# An active virtual environment comes first, then python3, then .venv (scripts/local.py makes it).
 
 python=
 for candidate in "${VIRTUAL_ENV:+$VIRTUAL_ENV/bin/python}" python3 "$here/../.venv/bin/python"; do
@@ -15,6 +15,7 @@ CHECK
 done
 if [ -z "$python" ]; then
     echo "error: no Python 3.11 with the requirements is found (tried VIRTUAL_ENV, python3, .venv)." >&2
-    echo "Make one: python3 -m venv .venv && .venv/bin/pip install -r scripts/requirements.txt" >&2
+    echo "Make one: python3 -m venv .venv && . .venv/bin/activate" >&2
+    echo "          pip install --require-hashes -r scripts/requirements.lock" >&2
     exit 1
 fi

@@ -19,6 +19,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 
 from ecommerce_dms import console
 
@@ -66,6 +67,33 @@ def enter(requirements: tuple[Path, ...] = REQUIREMENTS) -> None:
         raise InstallationError(f"{DIRECTORY} cannot be made: {reason}.") from None
     python = str(_python())
     os.execv(python, [python, *sys.argv])  # noqa: S606
+
+
+def borrow() -> None:
+    """Runs a program of scripts/ again in .venv where the running Python has no packages and .venv is there.
+
+    Where it is not, nothing happens until a package is missing, which is then said with the way out: some programs need none.
+    """
+    program = Path(sys.argv[0]).resolve()
+    # local.py makes .venv, and so decides for itself. `python -c` names no program.
+    if program.parent != ROOT / "scripts" or program.name == "local.py" or not program.is_file():
+        return
+    if importlib.util.find_spec("psycopg2"):
+        return
+    if Path(sys.prefix) != DIRECTORY and _is_complete(REQUIREMENTS):
+        os.execv(str(_python()), [str(_python()), *sys.argv])  # noqa: S606
+    sys.excepthook = _explain_missing
+
+
+def _explain_missing(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    package = (getattr(error, "name", None) or "").split(".")[0]
+    if not isinstance(error, ModuleNotFoundError) or not package or (ROOT / "scripts" / package).exists():
+        sys.__excepthook__(kind, error, trace)
+        return
+    console.say(
+        f"error: {package} is not installed for {sys.executable}. python3 scripts/local.py makes .venv, in which this program then runs "
+        "by itself. For a server of your own: pip install --require-hashes -r scripts/requirements.lock"
+    )
 
 
 def _pins(requirements: tuple[Path, ...]) -> dict[str, str]:

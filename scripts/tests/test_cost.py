@@ -13,16 +13,11 @@ from typing import Any
 import cost_estimate
 import pytest
 from ecommerce_dms.aws import cost, cost_page
-from ecommerce_dms.aws.cost import (
-    HOURS_PER_MONTH,
-    assume,
-    estimate,
-    kept_after_destroy,
-    kept_costs,
-    kept_lines,
-    summary_lines,
-)
+from ecommerce_dms.aws.cost import estimate, summary_lines
+from ecommerce_dms.aws.cost_assumptions import assume, assumption_fields
 from ecommerce_dms.aws.cost_cases import CASES, cut, plan_of
+from ecommerce_dms.aws.cost_kept import kept_after_destroy, kept_costs, kept_lines
+from ecommerce_dms.aws.cost_of_resources import FREE, HOURS_PER_MONTH, PRICED
 from ecommerce_dms.aws.prices import price_table, read_table
 from ecommerce_dms.console import UsageError, UserError
 
@@ -310,8 +305,8 @@ def test_sums_are_those_of_the_items_for_every_span() -> None:
 def test_every_resource_is_priced_free_or_listed(name: str) -> None:
     result = estimate(plan_of(name), 3)
     types = {one["type"] for one in cost.managed_resources(plan_of(name))}
-    assert types == (types & cost.PRICED.keys()) | set(result.free) | {one.type for one in result.not_priced}
-    assert cost.PRICED.keys() & cost.FREE.keys() == set()
+    assert types == (types & PRICED.keys()) | set(result.free) | {one.type for one in result.not_priced}
+    assert PRICED.keys() & FREE.keys() == set()
     assert result.not_priced == ()
 
 
@@ -443,7 +438,7 @@ def test_the_report_shows_both_currencies_all_assumptions_and_unverified_prices(
     text = cost_estimate.report(estimate(plan_of("t3"), 3), "eur")
     assert text.startswith("EUR")
     assert "in USD" in text
-    for name, _, _ in cost.assumption_fields():
+    for name, _, _ in assumption_fields():
         assert f"{name}=" in text
     assert (
         "rds.multi.db.t3.medium: 0.156 USD per instance-hour" in text

@@ -18,6 +18,7 @@ import pytest
 from conftest import only_home, until
 from ecommerce_dms import virtual_environment
 from ecommerce_dms.embedded import EmbeddedServer
+from pages import marked
 from test_readme import OUTPUTS, is_shown
 
 SCRIPTS = Path(__file__).resolve().parents[1]
@@ -283,6 +284,28 @@ def test_test_runs_pytest_on_the_embedded_server(running: Local, tmp_path: Path)
     assert running.run("test", "--no-such-option").returncode == 4
 
 
+def test_an_application_on_this_machine_logs_in_and_buys_as_its_page_says(running: Local, tmp_path: Path) -> None:
+    page = (ROOT / "docs/using_from_your_app.md").read_text(encoding="utf-8")
+    made, exported, called = re.search(r"```sh\n(python3 scripts/local\.py psql .*?)```", page, re.S)[1].splitlines()
+    assert running.run(*shlex.split(made)[2:]).returncode == 0
+    variables = dict(word.split("=") for word in shlex.split(exported)[1:])
+    variables["PGPORT"] = str(running.server().status().port)
+    program = tmp_path / called.split()[1]
+    program.write_text(marked(page, "file")[program.name], encoding="utf-8")
+    bought = subprocess.run(
+        [sys.executable, str(program)], env=only_home(tmp_path, **variables), capture_output=True, text=True
+    )
+    assert is_shown(marked(page, "output of")[program.name], bought.stdout), bought.stderr
+
+
+def test_the_front_page_shows_what_the_tests_print(running: Local) -> None:
+    command, _, said = OUTPUTS["local.py-test"].partition("\n")
+    few = f"{SCRIPTS / 'test_db.py'}::TestCompleteness"
+    given = running.run(*shlex.split(command)[3:], few, "-p", "no:cacheprovider")
+    assert given.returncode == 0, given.stdout
+    assert is_shown(said, given.stderr + given.stdout), given.stderr + given.stdout
+
+
 def test_a_wrong_command_is_wrong_usage(local: Local) -> None:
     wrong = local.run("stop")
     assert wrong.returncode == 2
@@ -413,6 +436,32 @@ def test_on_a_fresh_machine_an_ordinary_user_installs_all_of_it(embedded_public_
         assert tested.returncode == 0, tested.stdout[-5000:]
     assert local.run("reset", "--yes").returncode == 0
     assert list((home / ".local/state").iterdir()) == []
+
+
+def test_a_program_without_its_packages_goes_on_in_the_environment_or_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """-S hides every package from a Python."""
+    scripts = tmp_path / "scripts"
+    shutil.copytree(SCRIPTS, scripts, ignore=shutil.ignore_patterns("tests", "__pycache__", ".env"))
+    call = [sys.executable, "-S", str(scripts / "db_roles.py"), "--help"]
+    bare = subprocess.run(call, capture_output=True, text=True)
+    assert (bare.returncode, bare.stdout) == (1, "")
+    assert re.fullmatch(
+        r"error: psycopg2 is not installed for .* python3 scripts/local\.py makes \.venv, .*\n", bare.stderr
+    )
+    needs_none = [sys.executable, "-S", str(scripts / "cost_estimate.py"), "--help"]
+    assert subprocess.run(needs_none, capture_output=True).returncode == 0
+
+    made = tmp_path / ".venv"
+    (made / "bin").mkdir(parents=True)
+    python = made / "bin/python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    monkeypatch.setattr(virtual_environment, "DIRECTORY", made)
+    (made / ".complete").write_text(virtual_environment._wanted(virtual_environment.REQUIREMENTS))
+    lent = subprocess.run(call, capture_output=True, text=True)
+    assert lent.returncode == 0 and lent.stdout.startswith("usage: db_roles.py"), lent.stderr
 
 
 def test_pins_are_compared_exactly(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,8 +81,8 @@ def is_shown(block: str, output: str) -> bool:
 
 
 def _pattern(line: str) -> re.Pattern[str]:
-    """A line in which numbers, the blanks beside them, and what … stands for may differ."""
-    text = re.escape(line).replace("…", ".*?")
+    """A line in which numbers, the blanks beside them, the length of a rule of ===, and what … stands for may differ."""
+    text = re.sub("={3,}", "=+", re.escape(line).replace("…", ".*?"))
     text = re.sub(r"\d(?:\d|,)*", r"[\\d,]+", re.sub(r"(?:\\ )+", r" +", text))
     return re.compile(text)
 
@@ -170,5 +170,20 @@ def test_what_is_shown_must_have_been_printed() -> None:
 
 
 def test_every_output_of_the_page_is_compared_somewhere() -> None:
-    assert OUTPUTS.keys() == {"local.py", "psql"}
-    assert 'OUTPUTS["local.py"]' in (ROOT / "scripts" / "tests" / "test_local.py").read_text(encoding="utf-8")
+    assert OUTPUTS.keys() == {"local.py", "psql", "local.py-test"}
+    compared = (ROOT / "scripts" / "tests" / "test_local.py").read_text(encoding="utf-8")
+    assert [name for name in OUTPUTS if f'OUTPUTS["{name}"]' not in compared] == []
+
+
+def test_there_are_about_as_many_tests_as_the_page_says() -> None:
+    """Each new test need not change the page, but the page may not boast."""
+    said = int(re.search(r"^collected (\d+) items$", OUTPUTS["local.py-test"], re.M)[1])
+    listed = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"],
+        cwd=ROOT / "scripts",
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    found = int(re.search(r"^(\d+) tests collected", listed, re.M)[1])
+    assert 0.9 * found <= said <= 1.02 * found, f"the page says {said}, there are {found}"

@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RUNBOOKS = ROOT / "docs" / "runbooks"
 INDEX = RUNBOOKS / "README.md"
 ALARMS = ROOT / "monitoring" / "alarms.tf"
+THRESHOLDS = ROOT / "monitoring" / "thresholds.tf"
 
 SECTIONS = ["What it means", "See it", "What to do", "Over when"]
 
@@ -74,6 +75,40 @@ def test_a_page_says_what_its_row_says() -> None:
         if lines[0] != f"# {key}" or not said or said.groups() != (severity, metric):
             wrong[key] = lines[:3]
     assert wrong == {}
+
+
+def figures(key: str) -> set[float]:
+    """What a page may say of its alarm: limits as they are, as shares in per cent, in ms, MiB, millions, billions; minutes."""
+    row = re.search(rf"^    {key} = \{{\n(.*?)^    \}}", ALARMS.read_text(), re.M | re.S)[1]
+    limits = re.findall(r"(?:rds|aurora) = ([\d.]+)", re.search(r"limit\s*=\s*\{(.*?)\}", row)[1])
+    if 'of = "storage_reserve"' in row:
+        limits += re.findall(r"storage_share = .* \? ([\d.]+) : ([\d.]+)", THRESHOLDS.read_text())[0]
+    period, points = re.search(r"period\s*=\s*(\S+),\s*points\s*=\s*(\d+)", row).groups()
+    minutes = {int(period) * int(points) / 60} if period.isdigit() else set()
+    return minutes | {
+        round(float(limit) * unit, 6) for limit in limits for unit in (1, 100, 1000, 2**-20, 1e-6, 1e-9, 1 / 60)
+    }
+
+
+def wrong_figures() -> dict[str, list[float]]:
+    """By alarm, the numbers in the line about it that its row does not have."""
+    found = {}
+    for key in alarm_rows():
+        line = re.sub(r"`[^`]*`|\d+xlarge", "", alarm_pages()[key].read_text().split("\n")[2])
+        said = [float(number) for number in re.findall(r"(?<![\w.−])\d+(?!\w)", line)]
+        found[key] = [number for number in said if number not in figures(key)]
+    return {key: numbers for key, numbers in found.items() if numbers}
+
+
+def test_limits_and_minutes_of_a_page_are_those_of_its_row() -> None:
+    assert wrong_figures() == {}
+
+
+def test_the_index_says_of_an_alarm_what_its_page_says() -> None:
+    index = INDEX.read_text()
+    for key, page in alarm_pages().items():
+        line = page.read_text().split("\n")[2].split(" · ", 2)[2]
+        assert f"| [{key}]({key}.md) | {line} |\n" in index
 
 
 @pytest.mark.parametrize("key", sorted(alarm_rows()))
@@ -198,6 +233,11 @@ def test_a_changed_metric_heading_or_page_is_noticed(copied_pages: Path) -> None
     change(copied_pages / "memory-low.md", "`FreeableMemory`", "`FreeMemory`")
     with pytest.raises(AssertionError, match="memory-low"):
         test_a_page_says_what_its_row_says()
+    change(copied_pages / "cpu-high.md", "above 90 %", "above 80 %")
+    change(copied_pages / "disk-io-credits-low.md", "for 15 minutes", "for 5 minutes")
+    assert wrong_figures() == {"cpu-high": [80], "disk-io-credits-low": [5]}
+    with pytest.raises(AssertionError):
+        test_the_index_says_of_an_alarm_what_its_page_says()
     change(copied_pages / "deadlocks.md", "## Over when", "## Afterwards")
     with pytest.raises(AssertionError):
         test_a_page_says_what_it_means_how_to_see_it_what_to_do_and_when_it_is_over("deadlocks")

@@ -258,7 +258,7 @@ def bouncer(server: dict[str, str], embedded_public_folder: Path) -> Iterator[di
     """The server behind a PgBouncer that has one connection for everybody."""
     program = shutil.which("pgbouncer")
     if not program:
-        pytest.skip("pgbouncer is not on PATH")
+        pytest.skip("needs pgbouncer on PATH: apt install pgbouncer")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     users = embedded_public_folder / "users.txt"

@@ -399,7 +399,6 @@ run "port_below_what_rds_takes" {
 }
 
 # says: Write it as RDS does
-# without it: No vCPUs and memory are known of
 run "class_without_db" {
   command = plan
 
@@ -411,7 +410,6 @@ run "class_without_db" {
 }
 
 # says: Take a current one
-# without it: No vCPUs and memory are known of
 run "class_retired" {
   command = plan
 

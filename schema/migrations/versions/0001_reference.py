@@ -25,9 +25,7 @@ def upgrade() -> None:
             nullable=False,
             comment="Decimal places of the minor unit (ISO 4217): 2 for EUR, 0 for JPY, 3 for KWD. Immutable.",
         ),
-        sa.CheckConstraint(
-            "char_length(name) BETWEEN 1 AND 100 AND btrim(name) <> ''", name=op.f("ck_currencies_name_length")
-        ),
+        sa.CheckConstraint("btrim(name) <> '' AND char_length(name) <= 100", name=op.f("ck_currencies_name_length")),
         sa.CheckConstraint("code ~ '^[A-Z]{3}$'", name=op.f("ck_currencies_code_is_iso_4217")),
         sa.CheckConstraint("numeric_code ~ '^[0-9]{3}$'", name=op.f("ck_currencies_numeric_code_is_iso_4217")),
         sa.CheckConstraint("exponent BETWEEN 0 AND 4", name=op.f("ck_currencies_exponent_range")),
@@ -56,9 +54,7 @@ def upgrade() -> None:
             comment="Whether catalogue prices shown to buyers there contain the tax. Snapshotted on each order.",
         ),
         sa.CheckConstraint("alpha3 ~ '^[A-Z]{3}$'", name=op.f("ck_countries_alpha3_is_iso_3166")),
-        sa.CheckConstraint(
-            "char_length(name) BETWEEN 1 AND 100 AND btrim(name) <> ''", name=op.f("ck_countries_name_length")
-        ),
+        sa.CheckConstraint("btrim(name) <> '' AND char_length(name) <= 100", name=op.f("ck_countries_name_length")),
         sa.CheckConstraint("code ~ '^[A-Z]{2}$'", name=op.f("ck_countries_code_is_iso_3166")),
         sa.CheckConstraint("numeric_code ~ '^[0-9]{3}$'", name=op.f("ck_countries_numeric_code_is_iso_3166")),
         sa.ForeignKeyConstraint(

@@ -18,7 +18,7 @@ def upgrade() -> None:
         sa.Column("tax_class", sa.Text(), nullable=False, comment="Key, such as standard or shipping."),
         sa.Column("description", sa.Text(), nullable=False, comment="What belongs to it."),
         sa.CheckConstraint(
-            "char_length(description) BETWEEN 1 AND 500 AND btrim(description) <> ''",
+            "btrim(description) <> '' AND char_length(description) <= 500",
             name=op.f("ck_tax_classes_description_length"),
         ),
         sa.CheckConstraint("tax_class ~ '^[a-z][a-z_]{0,29}$'", name=op.f("ck_tax_classes_tax_class_format")),
@@ -58,10 +58,10 @@ def upgrade() -> None:
             comment="The moment from which it holds, until the next one's.",
         ),
         sa.CheckConstraint(
-            "char_length(jurisdiction) BETWEEN 1 AND 100 AND btrim(jurisdiction) <> ''",
+            "btrim(jurisdiction) <> '' AND char_length(jurisdiction) <= 100",
             name=op.f("ck_tax_rates_jurisdiction_length"),
         ),
-        sa.CheckConstraint("char_length(region) BETWEEN 0 AND 100", name=op.f("ck_tax_rates_region_length")),
+        sa.CheckConstraint("char_length(region) <= 100", name=op.f("ck_tax_rates_region_length")),
         sa.CheckConstraint("rate BETWEEN 0 AND 1", name=op.f("ck_tax_rates_rate_range")),
         sa.ForeignKeyConstraint(
             ["country"], ["shop.countries.code"], name=op.f("fk_tax_rates_country"), ondelete="RESTRICT"
@@ -105,11 +105,11 @@ def upgrade() -> None:
             "is_active", sa.Boolean(), server_default=sa.text("true"), nullable=False, comment="Whether it is offered."
         ),
         sa.CheckConstraint(
-            "char_length(carrier) BETWEEN 1 AND 100 AND btrim(carrier) <> ''",
+            "btrim(carrier) <> '' AND char_length(carrier) <= 100",
             name=op.f("ck_shipping_methods_carrier_length"),
         ),
         sa.CheckConstraint(
-            "char_length(name) BETWEEN 1 AND 100 AND btrim(name) <> ''", name=op.f("ck_shipping_methods_name_length")
+            "btrim(name) <> '' AND char_length(name) <= 100", name=op.f("ck_shipping_methods_name_length")
         ),
         sa.CheckConstraint("code ~ '^[a-z][a-z0-9_]{1,29}$'", name=op.f("ck_shipping_methods_code_format")),
         sa.CheckConstraint(

@@ -70,12 +70,8 @@ def upgrade() -> None:
             nullable=True,
             comment="When it was taken out of the shop; NULL while live.",
         ),
-        sa.CheckConstraint(
-            "char_length(name) BETWEEN 1 AND 200 AND btrim(name) <> ''", name=op.f("ck_categories_name_length")
-        ),
-        sa.CheckConstraint(
-            "char_length(slug) BETWEEN 1 AND 120 AND btrim(slug) <> ''", name=op.f("ck_categories_slug_length")
-        ),
+        sa.CheckConstraint("btrim(name) <> '' AND char_length(name) <= 200", name=op.f("ck_categories_name_length")),
+        sa.CheckConstraint("btrim(slug) <> '' AND char_length(slug) <= 120", name=op.f("ck_categories_slug_length")),
         sa.CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'", name=op.f("ck_categories_slug_format")),
         sa.CheckConstraint("NOT category_id = ANY (ancestry)", name=op.f("ck_categories_not_own_ancestor")),
         sa.CheckConstraint("archived_at >= created_at", name=op.f("ck_categories_archived_after_created")),
@@ -171,17 +167,11 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "(status = 'archived') = (archived_at IS NOT NULL)", name=op.f("ck_products_archived_at_matches_status")
         ),
-        sa.CheckConstraint(
-            "char_length(brand) BETWEEN 1 AND 100 AND btrim(brand) <> ''", name=op.f("ck_products_brand_length")
-        ),
-        sa.CheckConstraint(
-            "char_length(name) BETWEEN 1 AND 200 AND btrim(name) <> ''", name=op.f("ck_products_name_length")
-        ),
-        sa.CheckConstraint(
-            "char_length(slug) BETWEEN 1 AND 160 AND btrim(slug) <> ''", name=op.f("ck_products_slug_length")
-        ),
+        sa.CheckConstraint("btrim(brand) <> '' AND char_length(brand) <= 100", name=op.f("ck_products_brand_length")),
+        sa.CheckConstraint("btrim(name) <> '' AND char_length(name) <= 200", name=op.f("ck_products_name_length")),
+        sa.CheckConstraint("btrim(slug) <> '' AND char_length(slug) <= 160", name=op.f("ck_products_slug_length")),
         sa.CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'", name=op.f("ck_products_slug_format")),
-        sa.CheckConstraint("char_length(description) BETWEEN 0 AND 20000", name=op.f("ck_products_description_length")),
+        sa.CheckConstraint("char_length(description) <= 20000", name=op.f("ck_products_description_length")),
         sa.CheckConstraint("updated_at >= created_at", name=op.f("ck_products_updated_after_created")),
         sa.ForeignKeyConstraint(
             ["tax_class"], ["shop.tax_classes.tax_class"], name=op.f("fk_products_tax_class"), ondelete="RESTRICT"
@@ -255,7 +245,7 @@ def upgrade() -> None:
         ),
         sa.Column("position", sa.SmallInteger(), nullable=False, comment="Order of display, 1 to 5."),
         sa.CheckConstraint(
-            "char_length(name) BETWEEN 1 AND 60 AND btrim(name) <> ''", name=op.f("ck_product_options_name_length")
+            "btrim(name) <> '' AND char_length(name) <= 60", name=op.f("ck_product_options_name_length")
         ),
         sa.CheckConstraint("position BETWEEN 1 AND 5", name=op.f("ck_product_options_position_range")),
         sa.ForeignKeyConstraint(
@@ -340,7 +330,7 @@ def upgrade() -> None:
             name="ex_product_variants_one_per_combination",
         ),
         sa.CheckConstraint(
-            "char_length(name) BETWEEN 1 AND 200 AND btrim(name) <> ''", name=op.f("ck_product_variants_name_length")
+            "btrim(name) <> '' AND char_length(name) <= 200", name=op.f("ck_product_variants_name_length")
         ),
         sa.CheckConstraint("gtin ~ '^([0-9]{8}|[0-9]{12,14})$'", name=op.f("ck_product_variants_gtin_format")),
         sa.CheckConstraint("sku ~ '^[A-Z0-9][A-Z0-9._-]{0,63}$'", name=op.f("ck_product_variants_sku_format")),
@@ -383,7 +373,7 @@ def upgrade() -> None:
         ),
         sa.Column("value", sa.Text(), nullable=False, comment="The value, such as 'Blue'."),
         sa.CheckConstraint(
-            "char_length(value) BETWEEN 1 AND 100 AND btrim(value) <> ''",
+            "btrim(value) <> '' AND char_length(value) <= 100",
             name=op.f("ck_variant_option_values_value_length"),
         ),
         sa.ForeignKeyConstraint(
@@ -444,11 +434,9 @@ def upgrade() -> None:
             comment="What it shows, for people who cannot see it.",
         ),
         sa.Column("position", sa.SmallInteger(), nullable=False, comment="Order of display, 1 to 100."),
-        sa.CheckConstraint(
-            "char_length(url) BETWEEN 1 AND 2000 AND btrim(url) <> ''", name=op.f("ck_product_media_url_length")
-        ),
+        sa.CheckConstraint("btrim(url) <> '' AND char_length(url) <= 2000", name=op.f("ck_product_media_url_length")),
         sa.CheckConstraint("url ~ '^https://[^[:space:]]+$'", name=op.f("ck_product_media_url_is_https")),
-        sa.CheckConstraint("char_length(alt_text) BETWEEN 0 AND 500", name=op.f("ck_product_media_alt_text_length")),
+        sa.CheckConstraint("char_length(alt_text) <= 500", name=op.f("ck_product_media_alt_text_length")),
         sa.CheckConstraint("position BETWEEN 1 AND 100", name=op.f("ck_product_media_position_range")),
         sa.ForeignKeyConstraint(
             ["product_id", "variant_id"],

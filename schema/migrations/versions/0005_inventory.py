@@ -39,9 +39,7 @@ def upgrade() -> None:
             nullable=False,
             comment="Whether new orders may be served from it.",
         ),
-        sa.CheckConstraint(
-            "char_length(name) BETWEEN 1 AND 100 AND btrim(name) <> ''", name=op.f("ck_warehouses_name_length")
-        ),
+        sa.CheckConstraint("btrim(name) <> '' AND char_length(name) <= 100", name=op.f("ck_warehouses_name_length")),
         sa.CheckConstraint("code ~ '^[A-Z0-9][A-Z0-9-]{0,15}$'", name=op.f("ck_warehouses_code_format")),
         sa.CheckConstraint("priority BETWEEN 1 AND 1000", name=op.f("ck_warehouses_priority_range")),
         sa.ForeignKeyConstraint(
@@ -154,7 +152,7 @@ def upgrade() -> None:
             name=op.f("ck_stock_movements_deltas_fit_kind"),
         ),
         sa.CheckConstraint(
-            "char_length(reason) BETWEEN 1 AND 500 AND btrim(reason) <> ''",
+            "btrim(reason) <> '' AND char_length(reason) <= 500",
             name=op.f("ck_stock_movements_reason_length"),
         ),
         sa.CheckConstraint(

@@ -91,18 +91,14 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "(status = 'erased') = (erased_at IS NOT NULL)", name=op.f("ck_customers_erased_at_matches_status")
         ),
+        sa.CheckConstraint("btrim(email) <> '' AND char_length(email) <= 254", name=op.f("ck_customers_email_length")),
         sa.CheckConstraint(
-            "char_length(email) BETWEEN 1 AND 254 AND btrim(email) <> ''", name=op.f("ck_customers_email_length")
-        ),
-        sa.CheckConstraint(
-            "char_length(full_name) BETWEEN 1 AND 200 AND btrim(full_name) <> ''",
+            "btrim(full_name) <> '' AND char_length(full_name) <= 200",
             name=op.f("ck_customers_full_name_length"),
         ),
+        sa.CheckConstraint("btrim(phone) <> '' AND char_length(phone) <= 40", name=op.f("ck_customers_phone_length")),
         sa.CheckConstraint(
-            "char_length(phone) BETWEEN 1 AND 40 AND btrim(phone) <> ''", name=op.f("ck_customers_phone_length")
-        ),
-        sa.CheckConstraint(
-            "char_length(tax_number) BETWEEN 1 AND 40 AND btrim(tax_number) <> ''",
+            "btrim(tax_number) <> '' AND char_length(tax_number) <= 40",
             name=op.f("ck_customers_tax_number_length"),
         ),
         sa.CheckConstraint(
@@ -241,7 +237,7 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.TIMESTAMP(timezone=True), nullable=False, comment="When it ends by itself."),
         sa.Column("revoked_at", sa.TIMESTAMP(timezone=True), nullable=True, comment="When it was ended early."),
         sa.CheckConstraint(
-            "char_length(user_agent) BETWEEN 1 AND 500 AND btrim(user_agent) <> ''",
+            "btrim(user_agent) <> '' AND char_length(user_agent) <= 500",
             name=op.f("ck_login_sessions_user_agent_length"),
         ),
         sa.CheckConstraint("expires_at > created_at", name=op.f("ck_login_sessions_expires_after_created")),
@@ -367,31 +363,23 @@ def upgrade() -> None:
         sa.Column(
             "archived_at", sa.TIMESTAMP(timezone=True), nullable=True, comment="When it was removed from the book."
         ),
+        sa.CheckConstraint("btrim(city) <> '' AND char_length(city) <= 100", name=op.f("ck_addresses_city_length")),
         sa.CheckConstraint(
-            "char_length(city) BETWEEN 1 AND 100 AND btrim(city) <> ''", name=op.f("ck_addresses_city_length")
+            "btrim(company) <> '' AND char_length(company) <= 200", name=op.f("ck_addresses_company_length")
         ),
+        sa.CheckConstraint("btrim(line1) <> '' AND char_length(line1) <= 200", name=op.f("ck_addresses_line1_length")),
+        sa.CheckConstraint("btrim(line2) <> '' AND char_length(line2) <= 200", name=op.f("ck_addresses_line2_length")),
+        sa.CheckConstraint("btrim(phone) <> '' AND char_length(phone) <= 40", name=op.f("ck_addresses_phone_length")),
         sa.CheckConstraint(
-            "char_length(company) BETWEEN 1 AND 200 AND btrim(company) <> ''", name=op.f("ck_addresses_company_length")
-        ),
-        sa.CheckConstraint(
-            "char_length(line1) BETWEEN 1 AND 200 AND btrim(line1) <> ''", name=op.f("ck_addresses_line1_length")
-        ),
-        sa.CheckConstraint(
-            "char_length(line2) BETWEEN 1 AND 200 AND btrim(line2) <> ''", name=op.f("ck_addresses_line2_length")
-        ),
-        sa.CheckConstraint(
-            "char_length(phone) BETWEEN 1 AND 40 AND btrim(phone) <> ''", name=op.f("ck_addresses_phone_length")
-        ),
-        sa.CheckConstraint(
-            "char_length(postal_code) BETWEEN 1 AND 20 AND btrim(postal_code) <> ''",
+            "btrim(postal_code) <> '' AND char_length(postal_code) <= 20",
             name=op.f("ck_addresses_postal_code_length"),
         ),
         sa.CheckConstraint(
-            "char_length(recipient) BETWEEN 1 AND 200 AND btrim(recipient) <> ''",
+            "btrim(recipient) <> '' AND char_length(recipient) <= 200",
             name=op.f("ck_addresses_recipient_length"),
         ),
         sa.CheckConstraint(
-            "char_length(region) BETWEEN 1 AND 100 AND btrim(region) <> ''", name=op.f("ck_addresses_region_length")
+            "btrim(region) <> '' AND char_length(region) <= 100", name=op.f("ck_addresses_region_length")
         ),
         sa.CheckConstraint("archived_at >= created_at", name=op.f("ck_addresses_archived_after_created")),
         sa.CheckConstraint(
@@ -438,14 +426,14 @@ def upgrade() -> None:
         ),
         sa.Column("reason", sa.Text(), nullable=False, comment="Why it is held, and why it is erased at that moment."),
         sa.CheckConstraint(
-            "char_length(column_name) BETWEEN 1 AND 63 AND btrim(column_name) <> ''",
+            "btrim(column_name) <> '' AND char_length(column_name) <= 63",
             name=op.f("ck_pii_columns_column_name_length"),
         ),
         sa.CheckConstraint(
-            "char_length(reason) BETWEEN 1 AND 500 AND btrim(reason) <> ''", name=op.f("ck_pii_columns_reason_length")
+            "btrim(reason) <> '' AND char_length(reason) <= 500", name=op.f("ck_pii_columns_reason_length")
         ),
         sa.CheckConstraint(
-            "char_length(table_name) BETWEEN 1 AND 63 AND btrim(table_name) <> ''",
+            "btrim(table_name) <> '' AND char_length(table_name) <= 63",
             name=op.f("ck_pii_columns_table_name_length"),
         ),
         sa.PrimaryKeyConstraint("table_name", "column_name", name=op.f("pk_pii_columns")),

@@ -95,7 +95,7 @@ def upgrade() -> None:
             name=op.f("ck_coupons_value_fits_kind"),
         ),
         sa.CheckConstraint(
-            "char_length(description) BETWEEN 1 AND 500 AND btrim(description) <> ''",
+            "btrim(description) <> '' AND char_length(description) <= 500",
             name=op.f("ck_coupons_description_length"),
         ),
         sa.CheckConstraint("code ~ '^[A-Z0-9][A-Z0-9-]{2,39}$'", name=op.f("ck_coupons_code_format")),
@@ -148,7 +148,7 @@ def upgrade() -> None:
             sa.BigInteger(),
             server_default=sa.text("1"),
             nullable=False,
-            comment="Raised by each change of its lines. Kept by trigger.",
+            comment="Raised once by each transaction that changes its lines. Kept by trigger.",
         ),
         sa.Column(
             "created_at",

@@ -52,6 +52,8 @@ CREATE TRIGGER carts_stay_with_their_customer
 -- Raising the version locks the cart: this waits for a checkout that is converting it, and a checkout waits for this.
 -- Either the line is in the order, or it is refused. A lock alone would not do: under REPEATABLE READ a checkout that waited
 -- for it would go on with the lines it saw before; a row that has really changed is a serialization failure there.
+-- A cart that this transaction made or changed already (it wrote the row's present version, and did so now) is locked and
+-- changed for all others: its version is raised once a transaction, and that of a new cart not at all.
 CREATE FUNCTION shop.count_cart_change() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, shop, pg_temp
@@ -68,6 +70,13 @@ BEGIN
     -- One cart is locked by its UPDATE; several are locked in the order of their keys first, which an UPDATE does not keep.
     IF cardinality(touched) > 1 THEN
         PERFORM FROM shop.carts WHERE cart_id = ANY (touched) ORDER BY cart_id FOR NO KEY UPDATE;
+    END IF;
+    IF cardinality(touched) = 1 AND EXISTS (
+        SELECT FROM shop.carts
+        WHERE cart_id = touched[1] AND status = 'open'
+          AND xmin = pg_current_xact_id()::xid AND updated_at >= now()
+    ) THEN
+        RETURN NULL;
     END IF;
     UPDATE shop.carts SET version = version + 1 WHERE cart_id = ANY (touched) AND status = 'open';
     GET DIAGNOSTICS raised = ROW_COUNT;
@@ -89,7 +98,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION shop.count_cart_change() IS
-    'Trigger: lines of a cart change only while it is open, and each change raises its version.';
+    'Trigger: lines of a cart change only while it is open, and each transaction that changes them raises its version.';
 
 CREATE TRIGGER cart_items_frozen_on_insert
     AFTER INSERT ON shop.cart_items

@@ -217,19 +217,19 @@ def upgrade() -> None:
             comment="Until when it must be paid; then it expires and frees its stock.",
         ),
         sa.CheckConstraint(
-            "char_length(contact_email) BETWEEN 1 AND 254 AND btrim(contact_email) <> ''",
+            "btrim(contact_email) <> '' AND char_length(contact_email) <= 254",
             name=op.f("ck_orders_contact_email_length"),
         ),
         sa.CheckConstraint(
-            "char_length(contact_phone) BETWEEN 1 AND 40 AND btrim(contact_phone) <> ''",
+            "btrim(contact_phone) <> '' AND char_length(contact_phone) <= 40",
             name=op.f("ck_orders_contact_phone_length"),
         ),
         sa.CheckConstraint(
-            "char_length(shipping_method_name) BETWEEN 1 AND 100 AND btrim(shipping_method_name) <> ''",
+            "btrim(shipping_method_name) <> '' AND char_length(shipping_method_name) <= 100",
             name=op.f("ck_orders_shipping_method_name_length"),
         ),
         sa.CheckConstraint(
-            "char_length(tax_number) BETWEEN 1 AND 40 AND btrim(tax_number) <> ''",
+            "btrim(tax_number) <> '' AND char_length(tax_number) <= 40",
             name=op.f("ck_orders_tax_number_length"),
         ),
         sa.CheckConstraint(
@@ -412,14 +412,12 @@ def upgrade() -> None:
             comment="Units received back. Kept by trigger.",
         ),
         sa.CheckConstraint(
-            "char_length(product_name) BETWEEN 1 AND 200 AND btrim(product_name) <> ''",
+            "btrim(product_name) <> '' AND char_length(product_name) <= 200",
             name=op.f("ck_order_items_product_name_length"),
         ),
+        sa.CheckConstraint("btrim(sku) <> '' AND char_length(sku) <= 64", name=op.f("ck_order_items_sku_length")),
         sa.CheckConstraint(
-            "char_length(sku) BETWEEN 1 AND 64 AND btrim(sku) <> ''", name=op.f("ck_order_items_sku_length")
-        ),
-        sa.CheckConstraint(
-            "char_length(variant_name) BETWEEN 1 AND 200 AND btrim(variant_name) <> ''",
+            "btrim(variant_name) <> '' AND char_length(variant_name) <= 200",
             name=op.f("ck_order_items_variant_name_length"),
         ),
         sa.CheckConstraint(
@@ -487,7 +485,7 @@ def upgrade() -> None:
         ),
         sa.Column("tax_minor", sa.BigInteger(), nullable=False, comment="The tax, in the minor unit."),
         sa.CheckConstraint(
-            "char_length(jurisdiction) BETWEEN 1 AND 100 AND btrim(jurisdiction) <> ''",
+            "btrim(jurisdiction) <> '' AND char_length(jurisdiction) <= 100",
             name=op.f("ck_order_item_taxes_jurisdiction_length"),
         ),
         sa.CheckConstraint(
@@ -518,7 +516,7 @@ def upgrade() -> None:
         ),
         sa.Column("tax_minor", sa.BigInteger(), nullable=False, comment="The tax, in the minor unit."),
         sa.CheckConstraint(
-            "char_length(jurisdiction) BETWEEN 1 AND 100 AND btrim(jurisdiction) <> ''",
+            "btrim(jurisdiction) <> '' AND char_length(jurisdiction) <= 100",
             name=op.f("ck_order_shipping_taxes_jurisdiction_length"),
         ),
         sa.CheckConstraint(
@@ -553,31 +551,31 @@ def upgrade() -> None:
         sa.Column("country", sa.Text(), nullable=False, comment="Country."),
         sa.Column("phone", sa.Text(), nullable=True, comment="Telephone for the carrier."),
         sa.CheckConstraint(
-            "char_length(city) BETWEEN 1 AND 100 AND btrim(city) <> ''", name=op.f("ck_order_addresses_city_length")
+            "btrim(city) <> '' AND char_length(city) <= 100", name=op.f("ck_order_addresses_city_length")
         ),
         sa.CheckConstraint(
-            "char_length(company) BETWEEN 1 AND 200 AND btrim(company) <> ''",
+            "btrim(company) <> '' AND char_length(company) <= 200",
             name=op.f("ck_order_addresses_company_length"),
         ),
         sa.CheckConstraint(
-            "char_length(line1) BETWEEN 1 AND 200 AND btrim(line1) <> ''", name=op.f("ck_order_addresses_line1_length")
+            "btrim(line1) <> '' AND char_length(line1) <= 200", name=op.f("ck_order_addresses_line1_length")
         ),
         sa.CheckConstraint(
-            "char_length(line2) BETWEEN 1 AND 200 AND btrim(line2) <> ''", name=op.f("ck_order_addresses_line2_length")
+            "btrim(line2) <> '' AND char_length(line2) <= 200", name=op.f("ck_order_addresses_line2_length")
         ),
         sa.CheckConstraint(
-            "char_length(phone) BETWEEN 1 AND 40 AND btrim(phone) <> ''", name=op.f("ck_order_addresses_phone_length")
+            "btrim(phone) <> '' AND char_length(phone) <= 40", name=op.f("ck_order_addresses_phone_length")
         ),
         sa.CheckConstraint(
-            "char_length(postal_code) BETWEEN 1 AND 20 AND btrim(postal_code) <> ''",
+            "btrim(postal_code) <> '' AND char_length(postal_code) <= 20",
             name=op.f("ck_order_addresses_postal_code_length"),
         ),
         sa.CheckConstraint(
-            "char_length(recipient) BETWEEN 1 AND 200 AND btrim(recipient) <> ''",
+            "btrim(recipient) <> '' AND char_length(recipient) <= 200",
             name=op.f("ck_order_addresses_recipient_length"),
         ),
         sa.CheckConstraint(
-            "char_length(region) BETWEEN 1 AND 100 AND btrim(region) <> ''",
+            "btrim(region) <> '' AND char_length(region) <= 100",
             name=op.f("ck_order_addresses_region_length"),
         ),
         sa.ForeignKeyConstraint(
@@ -705,7 +703,7 @@ def upgrade() -> None:
         ),
         sa.Column("meaning", sa.Text(), nullable=False, comment="What happened."),
         sa.CheckConstraint(
-            "char_length(meaning) BETWEEN 1 AND 500 AND btrim(meaning) <> ''",
+            "btrim(meaning) <> '' AND char_length(meaning) <= 500",
             name=op.f("ck_order_transitions_meaning_length"),
         ),
         sa.CheckConstraint("from_status <> to_status", name=op.f("ck_order_transitions_moves")),
@@ -734,7 +732,7 @@ def upgrade() -> None:
             "changed_at", sa.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False, comment="When."
         ),
         sa.CheckConstraint(
-            "char_length(actor) BETWEEN 1 AND 200 AND btrim(actor) <> ''",
+            "btrim(actor) <> '' AND char_length(actor) <= 200",
             name=op.f("ck_order_status_history_actor_length"),
         ),
         sa.CheckConstraint(

@@ -47,10 +47,10 @@ def upgrade() -> None:
             "delivered_at", sa.TIMESTAMP(timezone=True), nullable=True, comment="When it arrived; NULL while under way."
         ),
         sa.CheckConstraint(
-            "char_length(carrier) BETWEEN 1 AND 100 AND btrim(carrier) <> ''", name=op.f("ck_shipments_carrier_length")
+            "btrim(carrier) <> '' AND char_length(carrier) <= 100", name=op.f("ck_shipments_carrier_length")
         ),
         sa.CheckConstraint(
-            "char_length(tracking_number) BETWEEN 1 AND 100 AND btrim(tracking_number) <> ''",
+            "btrim(tracking_number) <> '' AND char_length(tracking_number) <= 100",
             name=op.f("ck_shipments_tracking_number_length"),
         ),
         sa.CheckConstraint("delivered_at >= shipped_at", name=op.f("ck_shipments_delivered_after_shipped")),
@@ -181,9 +181,7 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "(status = 'received') = (received_at IS NOT NULL)", name=op.f("ck_returns_received_at_matches_status")
         ),
-        sa.CheckConstraint(
-            "char_length(reason) BETWEEN 1 AND 500 AND btrim(reason) <> ''", name=op.f("ck_returns_reason_length")
-        ),
+        sa.CheckConstraint("btrim(reason) <> '' AND char_length(reason) <= 500", name=op.f("ck_returns_reason_length")),
         sa.CheckConstraint(
             "status <> 'cancelled' OR received_count = 0", name=op.f("ck_returns_cancelled_is_unreceived")
         ),

@@ -97,11 +97,9 @@ def upgrade() -> None:
             nullable=False,
             comment="When the attempt was started.",
         ),
+        sa.CheckConstraint("btrim(method) <> '' AND char_length(method) <= 50", name=op.f("ck_payments_method_length")),
         sa.CheckConstraint(
-            "char_length(method) BETWEEN 1 AND 50 AND btrim(method) <> ''", name=op.f("ck_payments_method_length")
-        ),
-        sa.CheckConstraint(
-            "char_length(provider_reference) BETWEEN 1 AND 200 AND btrim(provider_reference) <> ''",
+            "btrim(provider_reference) <> '' AND char_length(provider_reference) <= 200",
             name=op.f("ck_payments_provider_reference_length"),
         ),
         sa.CheckConstraint("provider ~ '^[a-z][a-z0-9_]{1,29}$'", name=op.f("ck_payments_provider_format")),
@@ -201,7 +199,7 @@ def upgrade() -> None:
             name=op.f("ck_payment_events_money_moves_an_amount"),
         ),
         sa.CheckConstraint(
-            "char_length(dispute_reference) BETWEEN 1 AND 200 AND btrim(dispute_reference) <> ''",
+            "btrim(dispute_reference) <> '' AND char_length(dispute_reference) <= 200",
             name=op.f("ck_payment_events_dispute_reference_length"),
         ),
         sa.CheckConstraint(
@@ -209,7 +207,7 @@ def upgrade() -> None:
             name=op.f("ck_payment_events_dispute_reference_of_disputes"),
         ),
         sa.CheckConstraint(
-            "char_length(provider_event_id) BETWEEN 1 AND 200 AND btrim(provider_event_id) <> ''",
+            "btrim(provider_event_id) <> '' AND char_length(provider_event_id) <= 200",
             name=op.f("ck_payment_events_provider_event_id_length"),
         ),
         sa.CheckConstraint("jsonb_typeof(payload) = 'object'", name=op.f("ck_payment_events_payload_is_object")),
@@ -279,11 +277,11 @@ def upgrade() -> None:
         sa.Column("resolution", sa.Text(), nullable=True, comment="What was done; no personal data belongs here."),
         sa.Column("resolved_by", sa.Text(), nullable=True, comment="Who settled it."),
         sa.CheckConstraint(
-            "char_length(resolution) BETWEEN 1 AND 1000 AND btrim(resolution) <> ''",
+            "btrim(resolution) <> '' AND char_length(resolution) <= 1000",
             name=op.f("ck_payment_exceptions_resolution_length"),
         ),
         sa.CheckConstraint(
-            "char_length(resolved_by) BETWEEN 1 AND 200 AND btrim(resolved_by) <> ''",
+            "btrim(resolved_by) <> '' AND char_length(resolved_by) <= 200",
             name=op.f("ck_payment_exceptions_resolved_by_length"),
         ),
         sa.CheckConstraint(
@@ -370,12 +368,10 @@ def upgrade() -> None:
             "(state = 'pending') = (settled_at IS NULL)", name=op.f("ck_refunds_settled_at_matches_state")
         ),
         sa.CheckConstraint(
-            "char_length(provider_reference) BETWEEN 1 AND 200 AND btrim(provider_reference) <> ''",
+            "btrim(provider_reference) <> '' AND char_length(provider_reference) <= 200",
             name=op.f("ck_refunds_provider_reference_length"),
         ),
-        sa.CheckConstraint(
-            "char_length(reason) BETWEEN 1 AND 500 AND btrim(reason) <> ''", name=op.f("ck_refunds_reason_length")
-        ),
+        sa.CheckConstraint("btrim(reason) <> '' AND char_length(reason) <= 500", name=op.f("ck_refunds_reason_length")),
         sa.CheckConstraint("amount_minor > 0", name=op.f("ck_refunds_amount_minor_positive")),
         sa.CheckConstraint("settled_at >= requested_at", name=op.f("ck_refunds_settled_after_requested")),
         sa.CheckConstraint("uuid_extract_version(refund_id) = 7", name=op.f("ck_refunds_refund_id_is_uuidv7")),

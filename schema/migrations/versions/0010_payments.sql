@@ -358,6 +358,7 @@ AS $$
                    coalesce(sum(amount_minor) FILTER (WHERE kind = 'captured'), 0) AS captured,
                    coalesce(sum(amount_minor) FILTER (WHERE kind = 'refunded'), 0) AS refunded
             FROM shop.payment_events
+            WHERE kind IN ('captured', 'refunded')
             GROUP BY payment_id, currency
         ) AS event USING (payment_id, currency)
         WHERE event.captured > payment.amount_minor OR event.refunded > least(event.captured, payment.amount_minor)

@@ -23,7 +23,7 @@ def upgrade() -> None:
         sa.Column("meaning", sa.Text(), nullable=False, comment="What a debit and a credit on it mean."),
         sa.CheckConstraint("account ~ '^[a-z][a-z_]{0,29}$'", name=op.f("ck_ledger_accounts_account_format")),
         sa.CheckConstraint(
-            "char_length(meaning) BETWEEN 1 AND 500 AND btrim(meaning) <> ''",
+            "btrim(meaning) <> '' AND char_length(meaning) <= 500",
             name=op.f("ck_ledger_accounts_meaning_length"),
         ),
         sa.PrimaryKeyConstraint("account", name=op.f("pk_ledger_accounts")),
@@ -58,7 +58,7 @@ def upgrade() -> None:
             comment="When it was recorded.",
         ),
         sa.CheckConstraint(
-            "char_length(description) BETWEEN 1 AND 500 AND btrim(description) <> ''",
+            "btrim(description) <> '' AND char_length(description) <= 500",
             name=op.f("ck_journals_description_length"),
         ),
         sa.CheckConstraint("line_count BETWEEN 2 AND 50", name=op.f("ck_journals_line_count_range")),
@@ -186,15 +186,15 @@ def upgrade() -> None:
             comment="Date of the invoice.",
         ),
         sa.CheckConstraint(
-            "char_length(buyer_address) BETWEEN 1 AND 1000 AND btrim(buyer_address) <> ''",
+            "btrim(buyer_address) <> '' AND char_length(buyer_address) <= 1000",
             name=op.f("ck_invoices_buyer_address_length"),
         ),
         sa.CheckConstraint(
-            "char_length(buyer_name) BETWEEN 1 AND 200 AND btrim(buyer_name) <> ''",
+            "btrim(buyer_name) <> '' AND char_length(buyer_name) <= 200",
             name=op.f("ck_invoices_buyer_name_length"),
         ),
         sa.CheckConstraint(
-            "char_length(buyer_tax_number) BETWEEN 1 AND 40 AND btrim(buyer_tax_number) <> ''",
+            "btrim(buyer_tax_number) <> '' AND char_length(buyer_tax_number) <= 40",
             name=op.f("ck_invoices_buyer_tax_number_length"),
         ),
         sa.CheckConstraint("starts_with(series, 'INV-')", name=op.f("ck_invoices_series_is_for_invoices")),
@@ -250,7 +250,7 @@ def upgrade() -> None:
             comment="Date of the credit note.",
         ),
         sa.CheckConstraint(
-            "char_length(reason) BETWEEN 1 AND 500 AND btrim(reason) <> ''", name=op.f("ck_credit_notes_reason_length")
+            "btrim(reason) <> '' AND char_length(reason) <= 500", name=op.f("ck_credit_notes_reason_length")
         ),
         sa.CheckConstraint("starts_with(series, 'CN-')", name=op.f("ck_credit_notes_series_is_for_credit_notes")),
         sa.CheckConstraint("amount_minor > 0", name=op.f("ck_credit_notes_amount_minor_positive")),

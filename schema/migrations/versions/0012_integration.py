@@ -63,15 +63,15 @@ def upgrade() -> None:
             "aggregate_type ~ '^[a-z][a-z_]{0,29}$'", name=op.f("ck_outbox_events_aggregate_type_format")
         ),
         sa.CheckConstraint(
-            "char_length(aggregate_id) BETWEEN 1 AND 64 AND btrim(aggregate_id) <> ''",
+            "btrim(aggregate_id) <> '' AND char_length(aggregate_id) <= 64",
             name=op.f("ck_outbox_events_aggregate_id_length"),
         ),
         sa.CheckConstraint(
-            "char_length(event_type) BETWEEN 1 AND 80 AND btrim(event_type) <> ''",
+            "btrim(event_type) <> '' AND char_length(event_type) <= 80",
             name=op.f("ck_outbox_events_event_type_length"),
         ),
         sa.CheckConstraint(
-            "char_length(last_error) BETWEEN 1 AND 2000 AND btrim(last_error) <> ''",
+            "btrim(last_error) <> '' AND char_length(last_error) <= 2000",
             name=op.f("ck_outbox_events_last_error_length"),
         ),
         sa.CheckConstraint(
@@ -154,14 +154,12 @@ def upgrade() -> None:
             nullable=False,
             comment="By column: [before, after]; true alone where the values are personal.",
         ),
+        sa.CheckConstraint("btrim(actor) <> '' AND char_length(actor) <= 200", name=op.f("ck_audit_log_actor_length")),
         sa.CheckConstraint(
-            "char_length(actor) BETWEEN 1 AND 200 AND btrim(actor) <> ''", name=op.f("ck_audit_log_actor_length")
+            "btrim(row_key) <> '' AND char_length(row_key) <= 200", name=op.f("ck_audit_log_row_key_length")
         ),
         sa.CheckConstraint(
-            "char_length(row_key) BETWEEN 1 AND 200 AND btrim(row_key) <> ''", name=op.f("ck_audit_log_row_key_length")
-        ),
-        sa.CheckConstraint(
-            "char_length(table_name) BETWEEN 1 AND 63 AND btrim(table_name) <> ''",
+            "btrim(table_name) <> '' AND char_length(table_name) <= 63",
             name=op.f("ck_audit_log_table_name_length"),
         ),
         sa.CheckConstraint("jsonb_typeof(changes) = 'object'", name=op.f("ck_audit_log_changes_is_object")),

@@ -7,7 +7,6 @@
 --   SH206  the cart was merged before, and what it was merged into is no longer open (DETAIL: that cart, and the open one)
 
 CREATE FUNCTION shop.cart_lifetime() RETURNS interval LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, shop, pg_temp
 RETURN interval '30 days';
 COMMENT ON FUNCTION shop.cart_lifetime() IS 'How long an open cart lives after its last change.';
 

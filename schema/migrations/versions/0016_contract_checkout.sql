@@ -29,8 +29,9 @@ COMMENT ON TYPE shop.priced_line IS 'A cart line as checkout charges it.';
 COMMENT ON TYPE shop.priced_tax IS 'A tax as checkout charges it; line 0 is shipping.';
 COMMENT ON TYPE shop.priced_cart IS 'All that checkout charges for a cart.';
 
+-- Bodies that are bound when the function is made need no search_path, and PostgreSQL puts them into the statement that calls
+-- them instead of calling them.
 CREATE FUNCTION shop.payment_deadline() RETURNS interval LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, shop, pg_temp
 RETURN interval '1 hour';
 COMMENT ON FUNCTION shop.payment_deadline() IS 'How long an unpaid order keeps its stock.';
 
@@ -40,8 +41,7 @@ COMMENT ON FUNCTION shop.payment_deadline() IS 'How long an unpaid order keeps i
 CREATE FUNCTION shop.tax_rates_at(country text, region text, at timestamptz)
 RETURNS TABLE (tax_class text, jurisdiction text, rate numeric, all_rates numeric)
 LANGUAGE sql STABLE ROWS 4
-SET search_path = pg_catalog, shop, pg_temp
-AS $$
+BEGIN ATOMIC
     SELECT tax_class, jurisdiction, rate, sum(rate) OVER (PARTITION BY tax_class)
     FROM (
         SELECT DISTINCT ON (r.tax_class, r.jurisdiction) r.tax_class, r.jurisdiction, r.rate
@@ -50,8 +50,8 @@ AS $$
           AND r.region IN ('', coalesce(btrim(tax_rates_at.region), ''), upper(coalesce(btrim(tax_rates_at.region), '')))
           AND r.valid_from <= tax_rates_at.at
         ORDER BY r.tax_class, r.jurisdiction, r.region DESC, r.valid_from DESC
-    ) AS levied
-$$;
+    ) AS levied;
+END;
 COMMENT ON FUNCTION shop.tax_rates_at(text, text, timestamptz) IS
     'Tax rates of a destination at a moment, one row a class and jurisdiction.';
 
@@ -84,14 +84,18 @@ DECLARE
     shipping_tax_class text;
     unsellable bigint[];
     is_sound boolean;
+    needs_region boolean;
     price_contains_tax boolean;
     takes_tax_out boolean;
 BEGIN
     priced.currency := cart.currency;
     priced.country := price_cart.country;
-    SELECT land.prices_include_tax, m.shipping_method_id, m.name, m.tax_class, coalesce(c.is_tax_exempt, false), c.tax_number
+    SELECT land.prices_include_tax, m.shipping_method_id, m.name, m.tax_class, coalesce(c.is_tax_exempt, false), c.tax_number,
+           CASE WHEN coalesce(btrim(price_cart.region), '') = '' THEN EXISTS (
+               SELECT FROM shop.tax_rates AS r
+               WHERE r.country = price_cart.country AND r.region > '' AND r.valid_from <= now()) END
     INTO price_contains_tax, priced.shipping_method_id, priced.shipping_method_name, shipping_tax_class,
-         priced.is_tax_exempt, priced.tax_number
+         priced.is_tax_exempt, priced.tax_number, needs_region
     FROM shop.countries AS land
     LEFT JOIN shop.shipping_methods AS m ON m.code = price_cart.method_code AND m.is_active
     LEFT JOIN shop.customers AS c ON c.customer_id = cart.customer_id
@@ -100,9 +104,7 @@ BEGIN
         WHEN NOT FOUND THEN ARRAY['country', 'an ISO 3166-1 alpha-2 code']
         WHEN priced.shipping_method_id IS NULL THEN ARRAY['shipping_method', 'the code of an active method']
         -- Left out, it would cost nothing.
-        WHEN coalesce(btrim(price_cart.region), '') = '' AND EXISTS (
-            SELECT FROM shop.tax_rates AS r
-            WHERE r.country = price_cart.country AND r.region > '' AND r.valid_from <= now())
+        WHEN needs_region
             THEN ARRAY['region', format('the region within %s: taxes differ by it', price_cart.country)]
     END);
     -- Who is exempt pays the price without the tax that it contains, so the order's prices contain none.
@@ -294,7 +296,6 @@ COMMENT ON FUNCTION api.quote_cart(uuid, text, text, text) IS
 -- the server's table of locks has room for 64 by each connection (max_locks_per_transaction), and with a gate for each line 88
 -- carts of 200 lines at once were "out of shared memory". Splitting is rare, and keeps the others waiting for milliseconds.
 CREATE FUNCTION shop.slots_gate(variant_id bigint) RETURNS bigint LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, shop, pg_temp
 RETURN hashint8extended(variant_id % 16, 20260101);
 COMMENT ON FUNCTION shop.slots_gate(bigint) IS
     'Key of the advisory lock that buyers of a variant share, and split_stock takes: one of 16.';
@@ -348,25 +349,25 @@ SET search_path = pg_catalog, shop, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
+    waited bigint[] := ARRAY(SELECT variant_id FROM unnest(lines) WHERE variant_id <> ALL (unwaited));
     offers shop.offered_stock[];
     offers_at_once shop.offered_stock[];
     short jsonb;
 BEGIN
-    -- Whatever is waited for is locked by a statement of its own, before any slot is taken: no plan can take a slot first
-    -- and then wait here.
-    SELECT array_agg(ROW(level.variant_id, level.warehouse_id, level.slot, level.free, level.priority)::shop.offered_stock)
-    INTO offers
-    FROM (
-        SELECT level.variant_id, level.warehouse_id, level.slot, level.on_hand - level.reserved AS free, warehouse.priority
-        FROM shop.stock_levels AS level
-        JOIN shop.warehouses AS warehouse USING (warehouse_id)
-        WHERE level.variant_id = ANY (ARRAY(SELECT variant_id FROM unnest(lines) WHERE variant_id <> ALL (unwaited)))
-          AND warehouse.is_active
-        ORDER BY level.variant_id, level.warehouse_id, level.slot
-        FOR NO KEY UPDATE OF level
-    ) AS level;
-
     IF unwaited <> '{}' THEN
+        -- Whatever is waited for is locked by a statement of its own, before any slot is taken: no plan can take a slot first
+        -- and then wait here.
+        SELECT array_agg(ROW(level.variant_id, level.warehouse_id, level.slot, level.free, level.priority)::shop.offered_stock)
+        INTO offers
+        FROM (
+            SELECT level.variant_id, level.warehouse_id, level.slot, level.on_hand - level.reserved AS free, warehouse.priority
+            FROM shop.stock_levels AS level
+            JOIN shop.warehouses AS warehouse USING (warehouse_id)
+            WHERE level.variant_id = ANY (waited) AND warehouse.is_active
+            ORDER BY level.variant_id, level.warehouse_id, level.slot
+            FOR NO KEY UPDATE OF level
+        ) AS level;
+        waited := '{}';
         SELECT array_agg(ROW(picked.variant_id, picked.warehouse_id, picked.slot, picked.free, picked.priority)::shop.offered_stock)
         INTO offers_at_once
         FROM unnest(lines) AS line
@@ -385,12 +386,23 @@ BEGIN
     END IF;
 
     -- All of a line comes from the first places by priority that have some; nothing is inserted if any line is short.
-    WITH offered AS MATERIALIZED (
+    WITH locked AS MATERIALIZED (
+        SELECT level.variant_id, level.warehouse_id, level.slot, level.on_hand - level.reserved AS free, warehouse.priority
+        FROM shop.stock_levels AS level
+        JOIN shop.warehouses AS warehouse USING (warehouse_id)
+        WHERE level.variant_id = ANY (waited) AND warehouse.is_active
+        ORDER BY level.variant_id, level.warehouse_id, level.slot
+        FOR NO KEY UPDATE OF level
+    ), offered AS MATERIALIZED (
         SELECT line.line_number, line.variant_id, line.quantity, place.warehouse_id, place.slot, place.free,
                sum(place.free) OVER (
                    PARTITION BY line.line_number ORDER BY place.priority, place.warehouse_id, place.slot) AS running
         FROM unnest(lines) AS line
-        LEFT JOIN unnest(offers) AS place ON place.variant_id = line.variant_id AND place.free > 0
+        LEFT JOIN (
+            SELECT * FROM locked
+            UNION ALL
+            SELECT * FROM unnest(offers)
+        ) AS place ON place.variant_id = line.variant_id AND place.free > 0
     ), lacking AS MATERIALIZED (
         SELECT line_number, variant_id, quantity, coalesce(max(running), 0) AS available
         FROM offered

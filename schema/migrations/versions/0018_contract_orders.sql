@@ -563,21 +563,23 @@ BEGIN
         PERFORM shop.refuse_missing('order', order_details.order_id::text);
     END IF;
     may_proceed := shop.require_own(header.customer_id);
+    -- What the header counts none of is not looked for.
     RETURN to_jsonb(header) - ARRAY['request_digest', 'contact_email_normalized'] || jsonb_build_object(
         'lines', (SELECT jsonb_agg(to_jsonb(l) - ARRAY['order_id', 'currency'] ORDER BY l.line_number)
                   FROM shop.order_items AS l WHERE l.order_id = header.order_id),
         'taxes', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'order_id' ORDER BY t.line_number, t.jurisdiction), '[]')
                   FROM (SELECT * FROM shop.order_item_taxes AS t WHERE t.order_id = header.order_id
                         UNION ALL SELECT s.order_id, 0, s.jurisdiction, s.rate, s.base_minor, s.tax_minor
-                        FROM shop.order_shipping_taxes AS s WHERE s.order_id = header.order_id) AS t),
+                        FROM shop.order_shipping_taxes AS s
+                        WHERE s.order_id = header.order_id AND header.shipping_tax_count > 0) AS t),
         'addresses', (SELECT jsonb_object_agg(a.kind, to_jsonb(a) - ARRAY['order_id', 'kind'])
                       FROM shop.order_addresses AS a WHERE a.order_id = header.order_id),
         'history', (SELECT jsonb_agg(to_jsonb(h) - ARRAY['order_id', 'actor'] ORDER BY h.sequence)
                     FROM shop.order_status_history AS h WHERE h.order_id = header.order_id),
         'shipments', (SELECT coalesce(jsonb_agg(to_jsonb(s) - 'order_id' ORDER BY s.shipped_at, s.shipment_id), '[]')
-                      FROM shop.shipments AS s WHERE s.order_id = header.order_id),
+                      FROM shop.shipments AS s WHERE s.order_id = header.order_id AND header.shipped_units > 0),
         'returns', (SELECT coalesce(jsonb_agg(to_jsonb(r) - 'order_id' ORDER BY r.requested_at, r.return_id), '[]')
-                    FROM shop.returns AS r WHERE r.order_id = header.order_id),
+                    FROM shop.returns AS r WHERE r.order_id = header.order_id AND header.shipped_units > 0),
         'payments', (SELECT coalesce(jsonb_agg(to_jsonb(p) - 'order_id' ORDER BY p.created_at, p.payment_id), '[]')
                      FROM shop.payments AS p WHERE p.order_id = header.order_id));
 END

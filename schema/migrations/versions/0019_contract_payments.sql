@@ -168,7 +168,7 @@ AS $$
                    coalesce(-sum(line.amount_minor) FILTER (WHERE entry.kind = 'return'), 0) AS returned
             FROM shop.journals AS entry
             JOIN shop.journal_lines AS line USING (journal_id)
-            WHERE line.account = 'receivable'
+            WHERE line.account = 'receivable' AND entry.kind IN ('sale', 'cancellation', 'return')
             GROUP BY entry.order_id
         ) AS booked USING (order_id)
         LEFT JOIN (

@@ -25,6 +25,12 @@ AS $$
 #variable_conflict use_column
 DECLARE
     words tsquery;
+    below bigint[];
+    cursor bigint := coalesce(after_product_id, 9223372036854775807);
+    candidates bigint[];
+    batch integer := page;
+    missing integer := page;
+    found integer;
 BEGIN
     PERFORM shop.require(coalesce(char_length(query) <= 200, true), 'query', 'NULL, or at most 200 characters');
     PERFORM shop.require(EXISTS (SELECT FROM shop.currencies WHERE code = search_products.currency), 'currency', 'an ISO 4217 code');
@@ -37,34 +43,72 @@ BEGIN
     EXCEPTION WHEN internal_error THEN
         words := plainto_tsquery('english', query); -- Dozens of minus signs are more than its stack holds.
     END;
+    IF search_products.category_id IS NOT NULL THEN
+        below := ARRAY(
+            SELECT category.category_id FROM shop.categories AS category
+            WHERE category.archived_at IS NULL
+              AND (category.category_id = search_products.category_id
+                   OR category.ancestry @> ARRAY[search_products.category_id]));
+    END IF;
 
-    -- Newest first by key, which is also the cursor: the next page begins after the last key of this one.
-    RETURN QUERY
-    SELECT product.product_id, product.slug, product.name, product.brand, priced.minimum, media.url
-    FROM shop.products AS product
-    CROSS JOIN LATERAL (
-        SELECT min(shop.price_of(variant.variant_id, search_products.currency)) AS minimum
-        FROM shop.product_variants AS variant
-        WHERE variant.product_id = product.product_id AND variant.archived_at IS NULL
-    ) AS priced
-    LEFT JOIN LATERAL (
-        SELECT m.url FROM shop.product_media AS m
-        WHERE m.product_id = product.product_id ORDER BY m.position LIMIT 1
-    ) AS media ON true
-    WHERE product.status = 'active'
-      AND (search_products.after_product_id IS NULL OR product.product_id < search_products.after_product_id)
-      AND (words IS NULL OR product.search @@ words)
-      AND (search_products.category_id IS NULL OR EXISTS (
-          SELECT FROM shop.product_categories AS placed
-          JOIN shop.categories AS category USING (category_id)
-          WHERE placed.product_id = product.product_id AND category.archived_at IS NULL
-            AND (category.category_id = search_products.category_id
-                 OR category.ancestry @> ARRAY[search_products.category_id])))
-      AND priced.minimum IS NOT NULL
-      AND (min_price_minor IS NULL OR priced.minimum >= min_price_minor)
-      AND (max_price_minor IS NULL OR priced.minimum <= max_price_minor)
-    ORDER BY product.product_id DESC
-    LIMIT page;
+    -- Newest first by key, which is also the cursor: the next page begins after the last key of this one. Keys come in
+    -- batches, and only what may stand on this page is priced: a page costs the same in a catalogue of any size.
+    LOOP
+        IF words IS NULL AND below IS NOT NULL THEN
+            -- The newest of each category, from its index; the newest of those are the newest of all.
+            candidates := ARRAY(
+                SELECT DISTINCT newest.product_id
+                FROM unnest(below) AS category (category_id)
+                CROSS JOIN LATERAL (
+                    SELECT placed.product_id FROM shop.product_categories AS placed
+                    WHERE placed.category_id = category.category_id AND placed.product_id < cursor
+                    ORDER BY placed.product_id DESC
+                    LIMIT batch
+                ) AS newest
+                ORDER BY newest.product_id DESC
+                LIMIT batch);
+        ELSE
+            -- Planned anew for these words: what all products say is found soonest among the newest, what few say by its
+            -- index.
+            EXECUTE format(
+                'SELECT ARRAY(
+                     SELECT product.product_id FROM shop.products AS product
+                     WHERE product.status = ''active'' AND product.product_id < $1 %s %s
+                     ORDER BY product.product_id DESC
+                     LIMIT $4)',
+                CASE WHEN words IS NOT NULL THEN 'AND product.search @@ $2' END,
+                CASE WHEN below IS NOT NULL THEN
+                    'AND EXISTS (SELECT FROM shop.product_categories AS placed
+                                 WHERE placed.product_id = product.product_id AND placed.category_id = ANY ($3))' END)
+            INTO candidates USING cursor, words, below, batch;
+        END IF;
+        EXIT WHEN candidates = '{}';
+
+        RETURN QUERY
+        SELECT product.product_id, product.slug, product.name, product.brand, priced.minimum, media.url
+        FROM shop.products AS product
+        CROSS JOIN LATERAL (
+            SELECT min(shop.price_of(variant.variant_id, search_products.currency)) AS minimum
+            FROM shop.product_variants AS variant
+            WHERE variant.product_id = product.product_id AND variant.archived_at IS NULL
+        ) AS priced
+        LEFT JOIN LATERAL (
+            SELECT m.url FROM shop.product_media AS m
+            WHERE m.product_id = product.product_id ORDER BY m.position LIMIT 1
+        ) AS media ON true
+        WHERE product.product_id = ANY (candidates) AND product.status = 'active'
+          AND priced.minimum IS NOT NULL
+          AND (min_price_minor IS NULL OR priced.minimum >= min_price_minor)
+          AND (max_price_minor IS NULL OR priced.minimum <= max_price_minor)
+        ORDER BY product.product_id DESC
+        LIMIT missing;
+        GET DIAGNOSTICS found = ROW_COUNT;
+        missing := missing - found;
+        EXIT WHEN missing = 0 OR cardinality(candidates) < batch;
+        cursor := candidates[cardinality(candidates)];
+        -- As many as will fill the page, if as few are left over as before: a narrow range of prices leaves most over.
+        batch := least(CASE found WHEN 0 THEN batch * 2 ELSE missing * batch / found + 2 END, 1000);
+    END LOOP;
 END
 $$;
 COMMENT ON FUNCTION api.search_products(text, bigint, text, bigint, bigint, bigint, integer) IS

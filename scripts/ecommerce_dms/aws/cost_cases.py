@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ecommerce_dms.aws.cost import FREE, managed_resources, region_of
+from ecommerce_dms.aws.cost import managed_resources, region_of
+from ecommerce_dms.aws.cost_of_resources import FREE
 from ecommerce_dms.console import UsageError
 
 CASES_JSON = Path(__file__).with_name("cost_cases.json")

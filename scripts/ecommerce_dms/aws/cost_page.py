@@ -11,8 +11,11 @@ from decimal import Decimal
 from pathlib import Path
 
 from ecommerce_dms.aws import cost
-from ecommerce_dms.aws.cost import HOURS_PER_MONTH, Estimate, digits_for, money
+from ecommerce_dms.aws.cost import Estimate, digits_for, money
+from ecommerce_dms.aws.cost_assumptions import assumption_fields
 from ecommerce_dms.aws.cost_cases import CASES, plan_of
+from ecommerce_dms.aws.cost_kept import kept_after_destroy
+from ecommerce_dms.aws.cost_of_resources import HOURS_PER_MONTH, PRICED
 from ecommerce_dms.aws.prices import price_table
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -132,14 +135,14 @@ def _orders() -> str:
 def _kept() -> str:
     rows = []
     for name in ("test", "production"):
-        items = cost.kept_after_destroy(plan_of(name))
+        items = kept_after_destroy(plan_of(name))
         rows += [[name, item.what, f"{money(item.usd_per_month)}"] for item in items]
         rows.append([name, "**sum**", f"**{money(sum((item.usd_per_month for item in items), Decimal(0)))}**"])
     return _table(["after a destroy of", "what stays", "USD a month"], rows)
 
 
 def _assumptions() -> str:
-    rows = [[f"`{name}`", f"{default.normalize():f}", help_] for name, default, help_ in cost.assumption_fields()]
+    rows = [[f"`{name}`", f"{default.normalize():f}", help_] for name, default, help_ in assumption_fields()]
     return _table(["assumption", "default", "meaning"], rows)
 
 
@@ -157,7 +160,7 @@ def _types() -> str:
         rows |= {type_: [f"`{type_}`", f"free: {reason}"] for type_, reason in result.free.items()}
         rows |= {one.type: [f"`{one.type}`", f"not priced: {one.reason}"] for one in result.not_priced}
     types = {one["type"] for name in ("test", "production") for one in cost.managed_resources(plan_of(name))}
-    rows |= {type_: [f"`{type_}`", "priced"] for type_ in types & cost.PRICED.keys() if type_ not in rows}
+    rows |= {type_: [f"`{type_}`", "priced"] for type_ in types & PRICED.keys() if type_ not in rows}
     return _table(["resource type", "in the estimate"], [rows[type_] for type_ in sorted(rows)])
 
 

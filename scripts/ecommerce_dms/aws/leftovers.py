@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ecommerce_dms.aws import account, cost
+from ecommerce_dms.aws import account
+from ecommerce_dms.aws.cost_kept import kept_costs
 
 KEPT, PENDING, LEFT = "kept", "pending deletion", "left over"
 
@@ -54,8 +55,8 @@ class Place:
 
 
 def _monthly(**kept: Any) -> float:
-    """What keeping that costs, as cost.py says."""
-    return float(sum(item.usd_per_month for item in cost.kept_costs(**kept)))
+    """What keeping that costs, as cost_kept.py says."""
+    return float(sum(item.usd_per_month for item in kept_costs(**kept)))
 
 
 def look(place: Place) -> tuple[list[Leftover], list[str]]:

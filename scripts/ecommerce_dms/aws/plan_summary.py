@@ -85,4 +85,5 @@ def summary_lines(found: list[Change]) -> list[str]:
 def by_type(found: Iterable[Change]) -> list[str]:
     """One line for each type of resource, the most numerous first."""
     count = Counter((each.verb, each.type) for each in found)
-    return [f"  {verb} {number:3} {type_}" for (verb, type_), number in sorted(count.items(), key=lambda row: -row[1])]
+    rows = sorted(count.items(), key=lambda row: (-row[1], row[0]))
+    return [f"  {verb} {number:3} {type_}" for (verb, type_), number in rows]

@@ -173,10 +173,14 @@ class Stack:
         return output
 
     def _shown(self, *arguments: str) -> None:
-        code, _, _ = self._run(arguments, None, captured=False)
+        try:
+            code, output, _ = self._run(arguments, None, captured=False)
+        except KeyboardInterrupt:
+            console.say("What Terraform made stays, and is known: run this again to go on.")
+            raise
         if code != 0:
             raise TerraformFailed(
-                f"terraform {arguments[0]} failed, as it says above. What it made stays, and is known."
+                f"terraform {arguments[0]} failed, as it says above. What it made stays, and is known.{_advice(output)}"
             )
 
     def _run(self, arguments: tuple[str, ...], stdin: str | None, *, captured: bool) -> tuple[int, str, str]:
@@ -198,7 +202,7 @@ class Stack:
                 if captured:
                     output, errors = process.communicate(stdin)
                 else:
-                    _show(process.stdout)
+                    output = _show(process.stdout)
             if interrupts.came:
                 raise KeyboardInterrupt
         return process.returncode, output, errors
@@ -234,13 +238,18 @@ class _Interrupts:
         os.write(2, b"interrupted: waiting for terraform to end in an orderly way ...\n")
 
 
-def _show(stream: IO[str] | None) -> None:
-    """Terraform's progress, up to the outputs: those are for scripts/.env."""
-    quiet = False
+def _show(stream: IO[str] | None) -> str:
+    """Terraform's progress, up to the outputs: those are for scripts/.env. Returns what it showed."""
+    shown = []
     for line in stream or ():
-        quiet = quiet or line.startswith("Outputs:")
-        if line.strip() and not quiet:
+        if line.startswith("Outputs:"):
+            break
+        if line.strip():
+            shown.append(line)
             console.say(f"  {line.rstrip()}")
+    for _ in stream or ():
+        pass  # Read to its end, or Terraform would wait for a reader.
+    return "".join(shown)
 
 
 def _resources(module: dict[str, Any]) -> list[dict[str, Any]]:
@@ -257,6 +266,11 @@ def _advice(output: str) -> str:
         )
     if "Failed to query available provider packages" in output:
         return " The provider comes from registry.terraform.io: is there a network?"
+    if "Error: creating RDS" in output and "Error: Invalid index" in output:
+        # Terraform asks what a database is like that was to be made, even where it could not be.
+        return (
+            " The reason is `creating RDS`; each `Invalid index` only follows from it. Mend that, and run this again."
+        )
     return ""
 
 

@@ -76,7 +76,7 @@ def main(argv: list[str] | None = None) -> int:
         say(f"Master password: DB_PASSWORD of {file.path}")
         stack = stack.with_password(file.password)
     else:
-        say(f"Master password: made and stored in AWS Secrets Manager (no DB_PASSWORD in {file.path})")
+        say(f"Master password: that in AWS Secrets Manager, made with the stack (no DB_PASSWORD in {file.path})")
 
     ground = preflight.look(stack)
     file.refuse_another_server(ground.state.outputs.get("db_host", ""))

@@ -8,9 +8,6 @@ VALUES (:cart_id::uuid, 'EUR', now() + interval '30 days');
 SELECT variant.variant_id, variant.archived_at, product.status FROM shop.product_variants AS variant
 JOIN shop.products AS product USING (product_id) WHERE variant.variant_id = ANY (:variants);
 INSERT INTO client_side.cart_items (cart_id, variant_id, quantity) SELECT :cart_id::uuid, unnest(:variants), 1;
-UPDATE client_side.carts SET version = version + 1, updated_at = now() WHERE cart_id = :cart_id::uuid;
-COMMIT;
-BEGIN;
 SELECT * FROM client_side.carts WHERE cart_id = :cart_id::uuid FOR NO KEY UPDATE;
 SELECT order_id FROM client_side.orders WHERE cart_id = :cart_id::uuid;
 SELECT * FROM client_side.cart_items WHERE cart_id = :cart_id::uuid;

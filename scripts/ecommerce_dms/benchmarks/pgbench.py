@@ -2,7 +2,7 @@
 
 Scripts are the .sql files beside this one. pgbench has no loops and no arrays, so what depends on the number of lines is
 written out here: `:variants` becomes an array of as many distinct articles, and what stands between `-- for each line` and
-`-- end` is repeated for each `:variant`.
+`-- end` is repeated for each `:variant` and its `:number`. `constrained` is `bare.sql` in the schema with the constraints.
 """
 
 from __future__ import annotations
@@ -39,8 +39,15 @@ def order_script(name: str, lines: int, warehouse: int, total_minor: int, articl
 
     `articles` is pgbench's expression for the article of a line, with {line} for its number from 0.
     """
-    text = (HERE / f"{name}.sql").read_text(encoding="utf-8")
-    text = _LOOP.sub(lambda found: "".join(found[1].replace(":variant ", f":v{i} ") for i in range(lines)), text)
+    text = (HERE / f"{'bare' if name == 'constrained' else name}.sql").read_text(encoding="utf-8")
+    if name == "constrained":
+        text = text.replace(" bare.", " client_side.")
+    text = _LOOP.sub(
+        lambda found: "".join(
+            found[1].replace(":variant ", f":v{i} ").replace(":number ", f"{i + 1} ") for i in range(lines)
+        ),
+        text,
+    )
     array = "ARRAY[" + ", ".join(f":v{i}" for i in range(lines)) + "]::bigint[]"
     for word, value in (
         (":variants", array),

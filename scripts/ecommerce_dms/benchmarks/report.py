@@ -50,7 +50,8 @@ class Report:
     def add_integrity(self, found: Integrity, title: str = "verify_integrity() after the runs") -> None:
         """Says what verify_integrity found; a violation is a failure."""
         result = f"{len(found.violations)} broken invariants" if found.violations else "no violation"
-        self.paragraphs.append(f"{title}: {result}, {found.examined:,} rows examined in {found.seconds:.1f} s.")
+        memory = f", with at most {found.peak_mib:.0f} MiB of private memory" if found.peak_mib else ""
+        self.paragraphs.append(f"{title}: {result}, {found.examined:,} rows examined in {found.seconds:.1f} s{memory}.")
         self.failures += found.violations
 
     def add_deadlocks(self, count: int) -> None:

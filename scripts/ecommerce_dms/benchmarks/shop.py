@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import re
 import secrets
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ecommerce_dms import console, migrations
+from ecommerce_dms.benchmarks import growth
 from ecommerce_dms.connection import connect
 from ecommerce_dms.embedded import EmbeddedServer
 from ecommerce_dms.roles import OWNER
@@ -26,6 +29,8 @@ from ecommerce_dms.settings import Settings, load_settings
 
 HERE = Path(__file__).parent
 ARTICLES = 1000
+# A larger shop is loaded with so many orders, and multiplied.
+MODELS = 100_000
 APPLICATION = "benchmark_app"
 
 # Half of a small instance's memory for the cache, and checkpoints as seldom as RDS has them by default.
@@ -64,6 +69,7 @@ class Integrity:
     seconds: float
     examined: int
     violations: tuple[str, ...]
+    peak_mib: float | None = None  # The most private memory of the server process; None: unknown.
 
 
 @dataclass
@@ -148,20 +154,72 @@ class BenchmarkShop:
 
     def verify(self) -> Integrity:
         """Runs verify_integrity and says how long it took."""
-        started = time.monotonic()
-        rows = self.execute("SELECT invariant, examined, violations, example FROM api.verify_integrity()")
+        with closing(connect(self.superuser)) as connection, connection.cursor() as cursor:
+            memory = _Memory(connection.info.backend_pid)
+            started = time.monotonic()
+            with memory:
+                cursor.execute("SELECT invariant, examined, violations, example FROM api.verify_integrity()")
+            seconds, rows = time.monotonic() - started, cursor.fetchall()
         wrong = tuple(f"{name}: {count} violations, e.g. {example}" for name, _, count, example in rows if count)
-        return Integrity(time.monotonic() - started, sum(row[1] for row in rows), wrong)
+        return Integrity(seconds, sum(row[1] for row in rows), wrong, memory.peak_mib)
+
+    def seconds_of_invariants(self) -> dict[str, float]:
+        """How long each invariant takes on its own, the slowest first."""
+        found = {}
+        for (name,) in self.execute(
+            "SELECT proname FROM pg_proc"
+            " WHERE pronamespace = 'shop'::regnamespace AND starts_with(proname, 'invariant_') ORDER BY proname"
+        ):
+            started = time.monotonic()
+            self.execute(f"SELECT * FROM shop.{name}()")  # noqa: S608 (a name of the catalogue)
+            found[name.removeprefix("invariant_")] = time.monotonic() - started
+        return dict(sorted(found.items(), key=lambda one: -one[1]))
+
+
+class _Memory:
+    """The most private memory that a server process had, looked up ten times a second. None where there is no /proc."""
+
+    def __init__(self, pid: int) -> None:
+        self.peak_mib: float | None = None
+        self._status = Path(f"/proc/{pid}/status")
+        self._over = threading.Event()
+        self._watch = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> None:
+        self._watch.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._watch.join()
+
+    def _look(self) -> None:
+        while True:
+            try:
+                found = re.search(r"^RssAnon:\s+(\d+) kB", self._status.read_text(), re.MULTILINE)
+            except OSError:
+                return
+            if found:
+                self.peak_mib = max(self.peak_mib or 0, int(found[1]) / 1024)
+            if self._over.wait(0.1):
+                return
 
 
 @contextmanager
-def benchmark_shop(orders: int, configuration: dict[str, str] | None = None) -> Iterator[BenchmarkShop]:
-    """A shop with so many orders of history, on a server that is removed at the end."""
+def benchmark_shop(
+    orders: int, configuration: dict[str, str] | None = None, *, articles: bool = True
+) -> Iterator[BenchmarkShop]:
+    """A shop with so many orders of history, on a server that is removed at the end.
+
+    Above MODELS, `orders` is a multiple of it. `articles`: with those that never sell out.
+    """
     with tempfile.TemporaryDirectory(prefix="ecommerce-dms-benchmark-") as folder:
         server = EmbeddedServer(Path(folder) / "server", {**CONFIGURATION, **(configuration or {})})
         try:
             server.start()
-            yield _filled(server, orders)
+            shop = _filled(server, orders)
+            if articles:
+                shop.add_articles()
+            yield shop
         finally:
             server.destroy()
 
@@ -174,13 +232,15 @@ def _filled(server: EmbeddedServer, orders: int) -> BenchmarkShop:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     migrations.upgrade(master, environment="test")
     midnight = dt.datetime.now(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    with console.step(f"loading a shop with {orders:,} orders"):
-        loading.load(master, loading.Request(orders=orders, seed=1, as_of=midnight))
+    models = min(orders, MODELS)
+    with console.step(f"making a shop with {orders:,} orders"):
+        loading.load(master, loading.Request(orders=models, seed=1, as_of=midnight, catalogue_for=orders))
+        if orders > models:
+            growth.multiply(master, orders // models)
     shop = BenchmarkShop(server, master, superuser, application)
     with closing(connect(master)) as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE ROLE {APPLICATION} LOGIN PASSWORD %s IN ROLE shop_app", (password,))
         connection.commit()
-    shop.add_articles()
     return shop
 
 

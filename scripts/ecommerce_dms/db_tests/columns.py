@@ -103,7 +103,7 @@ CHECKS = (
         query(
             "SELECT format('%s is numeric without precision', name) FROM columns WHERE type = 'numeric' AND atttypmod = -1"
         ),
-        faults={"shop.tax_rates.rate": "ALTER TABLE shop.tax_rates ALTER rate TYPE numeric"},
+        faults={"shop.order_item_taxes.rate": "ALTER TABLE shop.order_item_taxes ALTER rate TYPE numeric"},
     ),
     Check(
         "money is bigint in columns that end in _minor, and nothing else is called so",

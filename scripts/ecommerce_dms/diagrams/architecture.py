@@ -52,11 +52,11 @@ class Node:
     def frame(self) -> tuple[int, int, int, int]:
         """Left, top, width and height of icon and words together, about."""
         x, y = self.place
-        longest = max(len(self.title) * 7.2, len(self.words) * 6)
+        longest = max(len(self.title) * 8, len(self.words) * 6.6)
         if self.beside:
             return x, y, ICON + 8 + int(longest), ICON
         width = max(ICON, int(longest))
-        return x + (ICON - width) // 2, y, width, ICON + (36 if self.words else 20)
+        return x + (ICON - width) // 2, y, width, ICON + (40 if self.words else 22)
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ GROUPS = (
         ("aws_db_instance.primary", "aws_db_subnet_group.database", "aws_security_group.database"),
     ),
     Group("aurora", "server", "engine = aurora · security group “database”", (465, 712, 630, 145), ("aws_rds_cluster.aurora",)),
-    Group("monitoring", "module", "monitoring/", (1155, 540, 290, 300), _MONITORING),
+    Group("monitoring", "module", "monitoring/", (1148, 540, 297, 300), _MONITORING),
 )  # fmt: skip
 
 NODES = (
@@ -147,11 +147,11 @@ NODES = (
     Node("login", "credential", "Login by token", "15 minutes, per login", (310, 790), ("aws_iam_policy.login",)),
     Node("internet", "internet_gateway", "Internet gateway", "", (1038, 128), ("aws_internet_gateway.main",), beside=True),
     Node(
-        "tunnel", "ec2", "Tunnel host", "no key, no port", (490, 268),
+        "tunnel", "ec2", "Tunnel host", "no key, no port", (504, 268),
         ("aws_instance.tunnel", "aws_security_group.tunnel", "aws_iam_role.tunnel", "aws_iam_instance_profile.tunnel"),
         ("instance_type",), zone="a",
     ),
-    Node("nat-a", "nat_gateway", "NAT", "if wanted", (590, 268), ("aws_nat_gateway.main", "aws_eip.nat"), zone="a"),
+    Node("nat-a", "nat_gateway", "NAT", "if wanted", (594, 268), ("aws_nat_gateway.main", "aws_eip.nat"), zone="a"),
     Node("nat-b", "nat_gateway", "NAT", "one per zone", (758, 268), ("aws_nat_gateway.main",), zone="b"),
     Node("nat-c", "nat_gateway", "NAT", "one per zone", (978, 268), ("aws_nat_gateway.main",), zone="c"),
     *(
@@ -203,8 +203,8 @@ _TO_METRICS = ((1135, 447), (1215, 447))
 
 LINES = (
     Line("engineer", "session", ((124, 280), (310, 280)), "HTTPS", (150, 272), dashed=True),
-    Line("session", "tunnel", ((354, 280), (490, 280)), dashed=True),
-    Line("tunnel", "primary", ((490, 300), (466, 300), (466, 598), (538, 598)), dashed=True),
+    Line("session", "tunnel", ((354, 280), (504, 280)), dashed=True),
+    Line("tunnel", "primary", ((504, 300), (466, 300), (466, 598), (538, 598)), dashed=True),
     Line("ci", "lease", ((102, 500), (102, 407), (310, 407)), "TLS", (150, 399), dashed=True),
     Line("lease", "primary", ((354, 407), (450, 407), (450, 612), (538, 612)), dashed=True),
     Line("ci", "oidc", ((124, 530), (310, 530)), "token", (150, 522), dashed=True),
@@ -214,7 +214,7 @@ LINES = (
     Line("primary", "replica", ((560, 582), (560, 567), (1000, 567), (1000, 582)), "asynchronous", (850, 580)),
     Line("writer", "reader-b", ((582, 764), (758, 764)), "shared storage", (630, 757), both_ways=True),
     Line("reader-b", "reader-c", ((802, 764), (978, 764)), "shared storage", (850, 757), both_ways=True),
-    Line("nat-a", "internet", ((612, 268), (612, 254), (1060, 254), (1060, 172)), dashed=True),
+    Line("nat-a", "internet", ((616, 268), (616, 254), (1060, 254), (1060, 172)), dashed=True),
     Line("nat-b", "internet", ((780, 268), (780, 254), (1060, 254), (1060, 172)), dashed=True),
     Line("nat-c", "internet", ((1000, 268), (1000, 254), (1060, 254), (1060, 172)), dashed=True),
     Line("kms", "secrets", ((1259, 200), (1360, 200))),

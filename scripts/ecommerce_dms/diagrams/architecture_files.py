@@ -35,6 +35,7 @@ class _Kind:
     fill: str
     dark_fill: str
     dashed: bool = False
+    size: int = 14
 
 
 _KINDS = {
@@ -42,8 +43,12 @@ _KINDS = {
     "region": _Kind("mxgraph.aws4.group_region", "group_region", "#00a4a6", "#2cc5c7", "none", "none", True),
     "vpc": _Kind("mxgraph.aws4.group_vpc", "group_vpc", "#8c4fff", "#b794ff", "none", "none"),
     "zone": _Kind("", "", "#147eba", "#5cb8ee", "none", "none", True),
-    "public": _Kind("mxgraph.aws4.group_security_group", "group_public", "#7aa116", "#a9d02f", "#f2f6e8", "#1a210c"),
-    "private": _Kind("mxgraph.aws4.group_security_group", "group_private", "#00a4a6", "#2cc5c7", "#e6f6f7", "#0b2122"),
+    "public": _Kind(
+        "mxgraph.aws4.group_security_group", "group_public", "#7aa116", "#a9d02f", "#f2f6e8", "#1a210c", size=12
+    ),
+    "private": _Kind(
+        "mxgraph.aws4.group_security_group", "group_private", "#00a4a6", "#2cc5c7", "#e6f6f7", "#0b2122", size=12
+    ),
     "server": _Kind("", "", "#c925d1", "#ea7bf0", "#fbf0fc", "#25112a"),
     "module": _Kind("", "", "#e7157b", "#ff77b4", "none", "none", True),
 }
@@ -77,11 +82,11 @@ _STYLE = """\
 :root { --page: #ffffff; --ink: #1f2937; --soft: #5b6675; --line: #475569; }
 text { font-family: -apple-system, "Segoe UI", "Liberation Sans", Arial, Helvetica, sans-serif; fill: var(--ink); }
 .title { font-size: 24px; font-weight: 700; }
-.about { font-size: 13px; fill: var(--soft); }
-.group { font-size: 12px; font-weight: 600; }
-.name { font-size: 12px; font-weight: 700; text-anchor: middle; }
-.words { font-size: 11px; fill: var(--soft); text-anchor: middle; }
-.label { font-size: 11px; fill: var(--soft); }
+.about { font-size: 14px; fill: var(--soft); }
+.group { font-size: 14px; font-weight: 600; }
+.name { font-size: 14px; font-weight: 700; text-anchor: middle; }
+.words { font-size: 13px; fill: var(--soft); text-anchor: middle; }
+.label { font-size: 13px; fill: var(--soft); }
 .line { fill: none; stroke: var(--line); stroke-width: 1.5; }
 .ink { fill: var(--ink); }
 """
@@ -109,7 +114,7 @@ def _svg(picture: Architecture, about: str) -> str:
         *(_group(group) for group in picture.groups),
         *(_line(line) for line in picture.lines),
         *(_node(node) for node in picture.nodes),
-        f'<text class="label" x="{WIDTH - 400}" y="{HEIGHT - 14}">{escape(TRADEMARK)}</text>',
+        f'<text class="label" x="{WIDTH - 450}" y="{HEIGHT - 14}">{escape(TRADEMARK)}</text>',
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
@@ -132,7 +137,7 @@ def _group(group: Group) -> str:
     return (
         f'<g class="{group.kind}" id="{group.id}"><rect x="{x}" y="{y}" width="{width}" height="{height}" fill="var(--fill)" '
         f'stroke="var(--edge)" stroke-width="1.3"{dashes}/>{icon}<text class="group" x="{x + (32 if icon else 10)}" '
-        f'y="{base}" style="fill: var(--edge)">{escape(group.title)}</text></g>'
+        f'y="{base}" style="fill: var(--edge); font-size: {kind.size}px">{escape(group.title)}</text></g>'
     )
 
 
@@ -154,20 +159,21 @@ def _node(node: Node) -> str:
         return f'{head}<text class="group" x="{x + ICON + 8}" y="{y + 14}">{escape(node.title)}</text></g>'
     return (
         f"{head}"
-        f'<text class="name" x="{middle}" y="{y + ICON + 16}">{escape(node.title)}</text>'
-        f'<text class="words" x="{middle}" y="{y + ICON + 31}">{escape(node.words)}</text></g>'
+        f'<text class="name" x="{middle}" y="{y + ICON + 17}">{escape(node.title)}</text>'
+        f'<text class="words" x="{middle}" y="{y + ICON + 34}">{escape(node.words)}</text></g>'
     )
 
 
 def _line(line: Line) -> str:
-    path = "M" + "L".join(f"{x} {y}" for x, y in line.points)
+    # Drawn from its goal, so that the dashes of lines that meet there fall on each other.
+    path = "M" + "L".join(f"{x} {y}" for x, y in reversed(line.points))
     dashes = ' stroke-dasharray="5 4"' if line.dashed else ""
-    start = ' marker-start="url(#arrow)"' if line.both_ways else ""
+    end = ' marker-end="url(#arrow)"' if line.both_ways else ""
     words = ""
     if line.words:
         x, y = line.words_at
         words = f'<text class="label" x="{x}" y="{y}">{escape(line.words)}</text>'
-    return f'<path class="line" id="{_id(line)}" d="{path}"{dashes}{start} marker-end="url(#arrow)"/>{words}'
+    return f'<path class="line" id="{_id(line)}" d="{path}"{dashes} marker-start="url(#arrow)"{end}/>{words}'
 
 
 def _id(line: Line) -> str:
@@ -175,16 +181,16 @@ def _id(line: Line) -> str:
 
 
 _GROUP_STYLE = (
-    "{shape}html=1;whiteSpace=wrap;fontSize=12;fontStyle=1;verticalAlign={vertical};align=left;spacingLeft={indent};strokeColor={line};"
+    "{shape}html=1;whiteSpace=wrap;fontSize={size};fontStyle=1;verticalAlign={vertical};align=left;spacingLeft={indent};strokeColor={line};"
     "fillColor={fill};fontColor={line};dashed={dashed};container=0;connectable=0;pointerEvents=0;collapsible=0;"
 )
 _NODE_STYLE = (
     "sketch=0;outlineConnect=0;gradientColor=none;fontColor=#232F3E;fillColor={fill};strokeColor={stroke};dashed=0;"
-    "{label}html=1;fontSize=12;aspect=fixed;{shape};"
+    "{label}html=1;fontSize=14;aspect=fixed;{shape};"
 )
 _LINE_STYLE = (
     "edgeStyle=orthogonalEdgeStyle;rounded=1;html=1;endArrow=block;endFill=1;startArrow={start};startFill=1;strokeColor=#475569;"
-    "fontSize=11;dashed={dashed};exitX={exit_x:g};exitY={exit_y:g};exitDx=0;exitDy={below};exitPerimeter=0;{label}entryX={entry_x:g};entryY={entry_y:g};"
+    "fontSize=13;dashed={dashed};exitX={exit_x:g};exitY={exit_y:g};exitDx=0;exitDy={below};exitPerimeter=0;{label}entryX={entry_x:g};entryY={entry_y:g};"
 )
 
 
@@ -206,6 +212,7 @@ def _drawio(picture: Architecture, about: str) -> str:
             line=kind.line,
             fill=kind.fill,
             dashed=int(kind.dashed),
+            size=kind.size,
         )
         _cell(cells, group.id, group.title, style, group.frame)
     for node in picture.nodes:
@@ -218,7 +225,7 @@ def _drawio(picture: Architecture, about: str) -> str:
 
 
 def _label(node: Node) -> str:
-    words = f'<br><font style="font-size: 11px" color="#5b6675">{escape(node.words)}</font>' if node.words else ""
+    words = f'<br><font style="font-size: 13px" color="#5b6675">{escape(node.words)}</font>' if node.words else ""
     return f"<b>{escape(node.title)}</b>{words}" if node.title else ""
 
 

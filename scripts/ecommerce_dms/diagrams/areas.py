@@ -47,8 +47,9 @@ def _of_models(catalog: Catalog) -> list[Area]:
         module = ast.parse(path.read_text(encoding="utf-8"))
         tables = tuple(name for name in _tables_of(module) if name in catalog.tables)
         if tables:
-            about = " ".join((ast.get_docstring(module) or "").split("\n\n")[0].split())
-            areas.append(Area(path.stem, path.stem.capitalize(), about, tables))
+            title = path.stem.capitalize()
+            about = " ".join((ast.get_docstring(module) or "").split("\n\n")[0].split()).removeprefix(f"{title}: ")
+            areas.append(Area(path.stem, title, about[:1].upper() + about[1:], tables))
     return areas
 
 

@@ -84,7 +84,7 @@ def _model(page: Page, colours: dict[str, Colour], titles: dict[str, str]) -> ET
         attributes = {"label": area.title, "tooltip": area.about, "link": f"data:page/id,{_page_id(area.key)}"}
         _described(root, f"area.{area.key}", attributes, style, tuple(frame))
     for box in page.boxes.values():
-        _table(root, page, box, colours[box.area], titles)
+        _table(root, page, box, colours, titles)
     for edge in page.edges:
         _edge(root, page, edge, colours[page.boxes[edge.key.target].area])
     words = f"{legend.IN_WORDS} {legend.keys(page.is_overview)}."
@@ -122,8 +122,8 @@ def _geometry(cell: ET.Element, place: tuple[int, int, int, int]) -> ET.Element:
     return cell
 
 
-def _table(root: ET.Element, page: Page, box: Box, colour: Colour, titles: dict[str, str]) -> None:
-    id_ = f"t.{box.table}"
+def _table(root: ET.Element, page: Page, box: Box, colours: dict[str, Colour], titles: dict[str, str]) -> None:
+    id_, colour = f"t.{box.table}", colours[box.area]
     more = "dashed=1;fontStyle=2;" if box.stub else ""
     attributes = {"label": box.table, "tooltip": " ".join(filter(None, (box.comment, box.note)))}
     if (box.stub or page.is_overview) and box.area in titles:
@@ -136,13 +136,13 @@ def _table(root: ET.Element, page: Page, box: Box, colour: Colour, titles: dict[
         bottom = int(place == last_of_key and place + 1 < len(box.rows))
         style = _ROW.format(bottom=bottom, line=colour.line)
         _vertex(root, row_id, id_, "", style, (0, HEADER + ROW * place, box.width, ROW))
-        _cells(root, row_id, box, row, colour)
+        _cells(root, row_id, box, row, colours)
 
 
-def _cells(root: ET.Element, row_id: str, box: Box, row: Row, colour: Colour) -> None:
+def _cells(root: ET.Element, row_id: str, box: Box, row: Row, colours: dict[str, Colour]) -> None:
     is_key = "PK" in row.key
     cells = [
-        ("key", row.key, KEY_WIDTH, _CELL.format(indent=8, size=9, style=_BOLD, colour=colour.line)),
+        ("key", row.key, KEY_WIDTH, _CELL.format(indent=8, size=9, style=_BOLD, colour=colours[box.area].line)),
         (
             "name",
             row.column,
@@ -152,7 +152,8 @@ def _cells(root: ET.Element, row_id: str, box: Box, row: Row, colour: Colour) ->
     ]
     if box.type_width:
         typed = f"{row.type}  null" if row.nullable else row.type
-        cells.append(("type", typed, box.type_width, _CELL.format(indent=4, size=11, style=_ITALIC, colour="#6b7280")))
+        ink = colours[row.area].line if row.area else "#6b7280"
+        cells.append(("type", typed, box.type_width, _CELL.format(indent=4, size=11, style=_ITALIC, colour=ink)))
     x = 0
     for name, value, width, style in cells:
         _vertex(root, f"{row_id}.{name}", row_id, value, style, (x, 0, width, ROW))

@@ -17,8 +17,8 @@ AREA_GAP = 100
 # Below the title; the frame of an area takes some more.
 TOP = 80
 TOP_OF_OVERVIEW = 130
-# About twice as wide as high, as screens and pages are.
-WIDEST = 1900
+# So that the texts are still legible where a page is shown 880 pixels wide.
+WIDEST = 1200
 
 
 def place(page: Page, kept: dict[str, Point]) -> None:

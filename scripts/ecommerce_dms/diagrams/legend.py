@@ -7,7 +7,7 @@ MARKS = (
 )
 KEYS = "PK primary key · FK foreign key · UK unique · null: may be NULL · dashed: a table of another page or schema"
 KEYS_OF_OVERVIEW = (
-    "PK primary key · FK foreign key · → a table that many refer to: its lines are on the pages of the areas"
+    "PK primary key · FK foreign key · → the table of another area that it refers to; the line is on the area's page"
 )
 IN_WORDS = (
     "A line runs from the columns that refer to the key they refer to. Crow's foot and circle: any number, or none; "

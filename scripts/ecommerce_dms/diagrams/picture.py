@@ -1,7 +1,9 @@
 """What is on each page: boxes, rows, edges and regions, without a place yet; layout.py and routing.py give them one.
 
 A page of an area shows its tables whole, and as stubs the tables of other areas that they refer to. Every foreign key is
-a line on one such page: that of the table which holds it. The overview shows all tables with their key columns.
+a line on one such page: that of the table which holds it. The overview shows all tables with their key columns; lines
+run inside an area, and a row that refers to another area names the table, in that area's colour: forty lines across
+all areas would tell nobody anything.
 Lengths are in the units of draw.io and SVG; all are multiples of GRID, on which lines run.
 """
 
@@ -19,21 +21,21 @@ HEADER = 30
 ROW = 20
 KEY_WIDTH = 40
 
-# What so many foreign keys of other areas refer to is named in their rows of the overview instead of wired: thirty
-# lines to `currencies` tell nobody anything. The pages of the areas have them all.
-HUB = 6
-
 Point = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One column in a box. `key` is what stands in front: PK, FK, UK or several."""
+    """One column in a box. `key` is what stands in front: PK, FK, UK or several.
+
+    Where `area` is given, `type` names tables of that area, which the column refers to.
+    """
 
     column: str
     key: str
     type: str = ""
     nullable: bool = False
+    area: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,22 +109,20 @@ def pages(catalog: Catalog, areas: list[Area]) -> list[Page]:
     return overview + [_page(catalog, area, area_of) for area in areas]
 
 
-def hubs(catalog: Catalog, area_of: dict[str, str]) -> set[str]:
-    """Tables that the overview names instead of wiring."""
-    count = Counter(key.target for key in catalog.foreign_keys() if area_of.get(key.target, "") != area_of[key.table])
-    return {name for name, number in count.items() if number >= HUB}
-
-
 def _overview(catalog: Catalog, areas: list[Area], area_of: dict[str, str]) -> Page:
-    named = hubs(catalog, area_of)
     boxes = {}
     for area in areas:
         for name in area.tables:
             table = catalog.tables[name]
             keys = set(table.primary_key) | {column for key in table.foreign_keys for column in key.columns}
-            hub_of = {key.columns[0]: f"→ {key.target}" for key in table.foreign_keys if _is_named(key, named, area_of)}
+            named = _named(table, area_of)
             rows = tuple(
-                Row(column.name, key_marks(table, column.name), hub_of.get(column.name, ""))
+                Row(
+                    column.name,
+                    key_marks(table, column.name),
+                    " ".join(f"→ {target}" for target in named.get(column.name, ())),
+                    area=area_of.get(named[column.name][0], "") if column.name in named else "",
+                )
                 for column in table.columns
                 if column.name in keys
             )
@@ -130,13 +130,19 @@ def _overview(catalog: Catalog, areas: list[Area], area_of: dict[str, str]) -> P
     edges = [
         _edge(catalog.tables[key.table], key)
         for key in catalog.foreign_keys()
-        if key.target in boxes and not _is_named(key, named, area_of)
+        if area_of.get(key.target) == area_of[key.table]
     ]
     return Page("overview", "Overview", "All tables with their keys.", boxes, edges, areas, is_overview=True)
 
 
-def _is_named(key: ForeignKey, named: set[str], area_of: dict[str, str]) -> bool:
-    return key.target in named and area_of[key.target] != area_of[key.table]
+def _named(table: Table, area_of: dict[str, str]) -> dict[str, list[str]]:
+    """By column, the tables of other areas that it refers to; of a composite key the column that is most its own."""
+    uses = Counter(column for key in table.foreign_keys for column in key.columns)
+    named: dict[str, list[str]] = {}
+    for key in table.foreign_keys:
+        if area_of.get(key.target) != area_of[table.name]:
+            named.setdefault(min(key.columns, key=lambda column: uses[column]), []).append(key.target)
+    return named
 
 
 def _page(catalog: Catalog, area: Area, area_of: dict[str, str]) -> Page:
@@ -197,14 +203,15 @@ def _edge(table: Table, key: ForeignKey) -> Edge:
     return Edge(f"fk.{key.table}.{key.name}", key, child_end, parent_end)
 
 
-# Wider than the straight end of a line, so that no line runs on the frame for long.
+# At the sides there is room for two lines that run beside a table.
+REGION_SIDE = 40
 REGION_MARGIN = 30
 REGION_TITLE = 10
 
 
 def _around(boxes: list[Box]) -> tuple[int, int, int, int]:
-    left = min(box.x for box in boxes) - REGION_MARGIN
+    left = min(box.x for box in boxes) - REGION_SIDE
     top = min(box.y for box in boxes) - REGION_MARGIN - REGION_TITLE
-    right = max(box.x + box.width for box in boxes) + REGION_MARGIN
+    right = max(box.x + box.width for box in boxes) + REGION_SIDE
     bottom = max(box.y + box.height for box in boxes) + REGION_MARGIN
     return left, top, right - left, bottom - top

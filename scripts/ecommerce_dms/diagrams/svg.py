@@ -9,7 +9,7 @@ from ecommerce_dms.diagrams.areas import Area
 from ecommerce_dms.diagrams.palette import Colour
 from ecommerce_dms.diagrams.picture import HEADER, KEY_WIDTH, ROW, Box, Edge, Page, Point
 
-MARGIN = 30
+MARGIN = 20
 RADIUS = 8
 # What a page that this program wrote begins with; such a file it may also remove.
 SIGNATURE = "<!-- scripts/draw_diagrams.py writes this picture. -->"
@@ -78,12 +78,12 @@ def _frame(page: Page) -> tuple[int, int, int, int]:
     points = [point for edge in page.edges for point in edge.points]
     boxes = list(page.boxes.values())
     regions = page.regions()
-    heading = 40 + text.width(page.about, 13)
+    heading = 40 + max(text.width(page.about, 13), text.width(legend.keys(page.is_overview), 13))
     left = min([40] + [box.x for box in boxes] + [x for x, _ in points] + [r[1] for r in regions])
     top = min([0] + [box.y for box in boxes] + [y for _, y in points] + [r[2] for r in regions])
     right = max([heading] + [b.x + b.width for b in boxes] + [x for x, _ in points] + [r[1] + r[3] for r in regions])
     bottom = max([b.y + b.height for b in boxes] + [y for _, y in points] + [r[2] + r[4] for r in regions])
-    lines = len(_legend_lines(int(right) - left))
+    lines = _legend_lines(int(right) - left, page)
     return left - MARGIN, top - MARGIN, int(right) - left + 2 * MARGIN, bottom - top + MARGIN + 40 + 24 * lines
 
 
@@ -121,7 +121,8 @@ def _table(box: Box) -> str:
         if row.type:
             null = '<tspan font-style="italic" opacity="0.75" dx="5">null</tspan>' if row.nullable else ""
             type_x = x + KEY_WIDTH + box.name_width + 4
-            parts.append(f'<text class="type" x="{type_x}" y="{base}">{escape(row.type)}{null}</text>')
+            target = f' {_class(row.area)}" style="fill: var(--line)' if row.area else ""
+            parts.append(f'<text class="type{target}" x="{type_x}" y="{base}">{escape(row.type)}{null}</text>')
         if place == last_of_key and place + 1 < len(box.rows):
             rule = y + HEADER + ROW * (place + 1)
             parts.append(f'<path d="M{x} {rule}h{width}" stroke="var(--line)" stroke-opacity="0.4"/>')
@@ -182,21 +183,27 @@ def _mark(kind: str, end: Point, before: Point) -> str:
     return f'<path class="mark" d="M{x} {y - 6}L{x + 10 * out} {y}L{x} {y + 6}"/>{ring}'
 
 
-def _legend_lines(width: int) -> list[str]:
-    return ["marks", "text"] if width < 1100 else ["both"]
+def _legend_lines(width: int, page: Page) -> int:
+    """One, if marks and keys find room beside each other."""
+    marks = sum(_width_of_mark(words) for _, words in legend.MARKS)
+    return 1 if 40 + marks + text.width(legend.keys(page.is_overview), 13) < width else 2
+
+
+def _width_of_mark(words: str) -> int:
+    return 44 + int(text.width(words, 13)) + 24
 
 
 def _legend(page: Page, bottom: int) -> str:
-    lines = _legend_lines(_frame(page)[2] - 2 * MARGIN)
-    y = bottom - 24 * len(lines)
+    lines = _legend_lines(_frame(page)[2] - 2 * MARGIN, page)
+    y = bottom - 24 * lines
     parts = [f'<g class="{_class("")}" stroke="var(--soft)">']
     texts = []
     x = 40
     for kind, words in legend.MARKS:
         parts.append(f'<path class="line" d="M{x} {y}h34"/>{_mark(kind, (x + 34, y), (x, y))}')
         texts.append(f'<text class="legend" x="{x + 44}" y="{y + 4}">{words}</text>')
-        x += 44 + int(text.width(words, 13)) + 24
-    if len(lines) > 1:
+        x += _width_of_mark(words)
+    if lines > 1:
         x, y = 40, y + 24
     texts.append(f'<text class="legend" x="{x}" y="{y + 4}">{escape(legend.keys(page.is_overview))}</text>')
     return "\n".join([*parts, "</g>", *texts])

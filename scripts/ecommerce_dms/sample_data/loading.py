@@ -66,6 +66,8 @@ class Request:
     as_of: dt.datetime
     onto: Onto = Onto.EMPTY
     checksums: bool = False
+    # The catalogue of a shop with so many orders; None: of one with those that are loaded.
+    catalogue_for: int | None = None
 
 
 def load(settings: Settings, request: Request) -> str:
@@ -184,7 +186,7 @@ class _Load:
     def _plan(self, keys: list[Identity]) -> Plan:
         request = self._request
         found = present.read(self._cursor, keys)
-        return Plan(request.seed, request.as_of, sizes.sizes_for(request.orders), found)
+        return Plan(request.seed, request.as_of, sizes.sizes_for(request.orders, request.catalogue_for), found)
 
     # Rows -------------------------------------------------------------------------------------------------------------
 

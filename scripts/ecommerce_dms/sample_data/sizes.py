@@ -75,16 +75,17 @@ class Sizes:
     abandoned_carts: int
 
 
-def sizes_for(orders: int) -> Sizes:
+def sizes_for(orders: int, catalogue_for: int | None = None) -> Sizes:
     """The sizes that belong to so many orders: 10,000 make 2,000 customers and 500 products with 1,500 variants.
 
     Customers grow with the orders, the catalogue with their square root: a shop that sells a hundred times as much has
-    not a hundred times the articles. This also bounds what the loader holds in memory.
+    not a hundred times the articles. This also bounds what the loader holds in memory. `catalogue_for` is for a load that
+    is a part of so many orders.
     """
     scale = orders / DEFAULT_ORDERS
     return Sizes(
         orders=orders,
         customers=max(20, round(2_000 * scale)),
-        products=max(40, round(500 * math.sqrt(scale) / 5) * 5),
+        products=max(40, round(500 * math.sqrt((catalogue_for or orders) / DEFAULT_ORDERS) / 5) * 5),
         abandoned_carts=max(12, round(orders * ABANDONED_CARTS_PER_ORDER)),
     )

@@ -13,8 +13,9 @@ from typing import Any
 
 import cost_estimate
 import pytest
-from ecommerce_dms.aws.cost import FREE, PRICED, estimate, managed_resources
+from ecommerce_dms.aws.cost import estimate, managed_resources
 from ecommerce_dms.aws.cost_cases import CASES, Case, cut, plan_of
+from ecommerce_dms.aws.cost_of_resources import FREE, PRICED
 
 from .cost_cases import planned
 from .terraform_cli import Terraform, copy_of_module

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import socket
-import ssl
 import subprocess
-import sys
-import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -20,114 +13,25 @@ from ecommerce_dms.aws import public_address, runner_access, tls_probe
 from ecommerce_dms.aws.public_address import NoPublicAddress
 from ecommerce_dms.console import UsageError
 
-from .conftest import SCRIPTS
 from .stack import client
-
-ADDRESS = "8.8.4.4"
-
-
-@contextmanager
-def source(answer: str, status: int = 200) -> Iterator[str]:
-    """A place that says what our address is."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(f"{answer}\n".encode())
-
-        def log_message(self, *_arguments: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/"
-    finally:
-        server.shutdown()
-        server.server_close()
+from .workflow import ADDRESS, RUNNER_ACCESS, certificate_of_nobody, server, settings_of_a_job, source
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate with its key, of nobody."""
-    x509 = pytest.importorskip("cryptography.x509", reason="needs cryptography, which moto brings")
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    builder = builder.serial_number(1).not_valid_before(now).not_valid_after(now + timedelta(days=1))
-    pem = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-    pem += key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    file = tmp_path_factory.mktemp("certificate") / "both.pem"
-    file.write_bytes(pem)
-    return file
-
-
-@contextmanager
-def server(certificate: Path, answer: bytes = b"S") -> Iterator[int]:
-    """Answers SSLRequest as PostgreSQL does, and shakes hands; its port."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-
-    def serve(listener: socket.socket) -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            with connection:
-                if connection.recv(8) == b"\0\0\0\x08\x04\xd2\x16\x2f":
-                    connection.sendall(answer)
-                    if answer == b"S":
-                        with context.wrap_socket(connection, server_side=True):
-                            pass
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=serve, args=(listener,), daemon=True).start()
-        yield listener.getsockname()[1]
+    return certificate_of_nobody(tmp_path_factory.mktemp("certificate") / "both.pem")
 
 
 @pytest.fixture
 def workflow(aws_endpoint: str, tmp_path: Path, certificate: Path) -> Iterator[dict[str, str]]:
     """The environment of a job that may open, with a server that answers and two sources that agree."""
-    ec2, scheduler = client("ec2", aws_endpoint), client("scheduler", aws_endpoint)
-    name = f"shop-{secrets.token_hex(4)}-lease"
-    group = ec2.create_security_group(GroupName=name, Description="leases")["GroupId"]
-    scheduler.create_schedule_group(Name=name)
-    with ExitStack() as stack:
-        port = stack.enter_context(server(certificate))
-        urls = [stack.enter_context(source(ADDRESS)) for _ in range(2)]
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DB_", "GITHUB_"))}
-        yield {
-            **kept,
-            "AWS_ENDPOINT_URL": aws_endpoint,
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-            "AWS_REGION": "eu-west-1",
-            "LEASE_SECURITY_GROUP_ID": group,
-            "LEASE_SCHEDULE_GROUP": name,
-            "LEASE_SCHEDULE_ROLE_ARN": "arn:aws:iam::123456789012:role/shop-test-lease-timer",
-            "DB_HOST": "localhost",
-            "DB_HOSTADDR": "127.0.0.1",
-            "DB_PORT": str(port),
-            "PUBLIC_ADDRESS_SOURCES": " ".join(urls),
-            "GITHUB_RUN_ID": "4711",
-            "GITHUB_RUN_ATTEMPT": "2",
-            "GITHUB_JOB": "test",
-            "RUNNER_NAME": "GitHub Actions 12",
-            "GITHUB_OUTPUT": str(tmp_path / "output"),
-            "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
-        }
+    with settings_of_a_job(aws_endpoint, tmp_path, certificate) as environment:
+        yield environment
 
 
 def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, SCRIPTS / "runner_access.py", *arguments],
+        [*RUNNER_ACCESS, *arguments],
         env=environment,
         capture_output=True,
         text=True,

@@ -57,7 +57,7 @@ def test_without_a_python_that_can_it_says_how_to_get_one(tmp_path: Path) -> Non
         cwd=tmp_path, env={"PATH": str(folder)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1
-    assert "pip install -r scripts/requirements.txt" in done.stderr
+    assert "pip install --require-hashes -r scripts/requirements.lock" in done.stderr
 
 
 # --- Terraform --------------------------------------------------------------------------------------------------------
@@ -109,9 +109,30 @@ def test_an_interrupted_apply_is_waited_for(tmp_path: Path) -> None:
         _, errors = running.communicate(timeout=60)
         assert running.returncode == 130
         assert b"waiting for terraform" in errors
+        assert b"run this again to go on" in errors
         assert (tmp_path / "ended").read_text() == "orderly\n"
         (tmp_path / "ended").unlink()
         (tmp_path / "begun").unlink()
+
+
+def test_a_database_that_was_not_made_is_named_before_what_follows_from_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Terraform evaluates the postconditions of what it could not make, and they know no such thing."""
+    said = "Error: creating RDS DB Instance (shop-test): InstanceQuotaExceeded\nError: Invalid index\n"
+    path = program(tmp_path / "bin", "terraform", f"#!/bin/sh\nprintf '{said}'; exit 1\n")
+    with pytest.raises(
+        TerraformFailed, match="The reason is `creating RDS`; each `Invalid index` only follows from it"
+    ):
+        stack(tmp_path, path).apply(tmp_path / "plan")
+    assert "InstanceQuotaExceeded" in capsys.readouterr().err
+
+
+def test_outputs_are_not_shown_and_are_read_to_their_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    many = "i=0; while [ $i -lt 20000 ]; do echo an-output; i=$((i+1)); done"
+    path = program(tmp_path / "bin", "terraform", f"#!/bin/sh\necho made; echo Outputs:; {many}\n")
+    stack(tmp_path, path).apply(tmp_path / "plan")
+    assert capsys.readouterr().err == "  made\n"
 
 
 # --- The way to the database ------------------------------------------------------------------------------------------
