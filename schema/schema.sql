@@ -838,11 +838,12 @@ COMMENT ON FUNCTION api.create_cart(cart_id uuid, currency text, customer_id uui
 CREATE FUNCTION api.credential_for_login(email text) RETURNS TABLE(customer_id uuid, password_hash text, locked_until timestamp with time zone)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
-    AS $_$
+    AS $$
 #variable_conflict use_column
 DECLARE
     address text;
     known uuid;
+    decoy text := shop.decoy_hash(); -- For known addresses too: it takes its time.
 BEGIN
     PERFORM shop.require_email(credential_for_login.email);
     address := shop.normalized_email(credential_for_login.email);
@@ -852,15 +853,14 @@ BEGIN
         coalesce(known::text, 'unknown'), session_user, coalesce(shop.actor(), 'not named');
     RETURN QUERY
     SELECT known,
-           coalesce(k.password_hash,
-               '$scrypt$ln=17,r=8,p=1$ZGVjb3lkZWNveWRlY295ZA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'),
+           coalesce(k.password_hash, decoy),
            greatest(k.locked_until, shop.locked_until(sha256(convert_to(address, 'UTF8'))))
     FROM (SELECT known AS customer_id) AS wanted
     LEFT JOIN shop.customer_credentials AS k ON k.customer_id = wanted.customer_id;
 END
-$_$;
+$$;
 
-COMMENT ON FUNCTION api.credential_for_login(email text) IS 'What to verify a password against: the hash and how long the address is locked out. Unknown addresses get a hash that no password matches, and the same lock-out. Each call leaves a line in the server''s log, without the address. Never log the result. Errors: SH001.';
+COMMENT ON FUNCTION api.credential_for_login(email text) IS 'What to verify a password against: the hash and how long the address is locked out. Unknown addresses get a hash that no password matches and that costs as much to verify, and the same lock-out. Each call leaves a line in the server''s log, without the address. Never log the result. Errors: SH001.';
 
 CREATE FUNCTION api.deliver(shipment_id uuid) RETURNS timestamp with time zone
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1239,11 +1239,23 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM shop.refuse_missing('cart', merge_carts.guest_cart_id::text);
     END IF;
-    IF guest.status = 'merged' AND EXISTS (
-        SELECT FROM shop.carts AS c
-        WHERE c.cart_id = guest.merged_into_cart_id AND c.customer_id = merge_carts.customer_id
-    ) OR guest.customer_id = merge_carts.customer_id THEN
-        RETURN coalesce(guest.merged_into_cart_id, guest.cart_id); -- A retry.
+    -- A retry: the cart of the first answer, if one can still go on with it. A retry that comes late must not hand out the cart
+    -- of an order; it says so, and what the customer has open now.
+    SELECT * INTO mine FROM shop.carts AS c
+    WHERE c.customer_id = merge_carts.customer_id
+      AND c.cart_id = CASE guest.status WHEN 'merged' THEN guest.merged_into_cart_id ELSE guest.cart_id END;
+    IF FOUND THEN
+        IF mine.status = 'open' AND mine.expires_at > now() THEN
+            RETURN mine.cart_id;
+        END IF;
+        RAISE EXCEPTION USING
+            ERRCODE = 'SH206',
+            MESSAGE = format('the cart went into cart %s, which is %s', mine.cart_id,
+                CASE mine.status WHEN 'open' THEN 'expired' ELSE mine.status::text END),
+            HINT = 'It was merged before. Go on with open_cart_id, or make a new cart where it is null.',
+            DETAIL = jsonb_build_object('cart_id', mine.cart_id, 'status', mine.status, 'open_cart_id', (
+                SELECT c.cart_id FROM shop.carts AS c
+                WHERE c.customer_id = merge_carts.customer_id AND c.status = 'open' AND c.expires_at > now()));
     END IF;
     IF guest.customer_id IS NOT NULL THEN
         PERFORM shop.require_own(guest.customer_id);
@@ -1280,7 +1292,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION api.merge_carts(guest_cart_id uuid, customer_id uuid) IS 'At log-in: moves a guest''s cart into the customer''s, or makes it the customer''s. Returns the cart to go on with; safe to repeat. Locks: customer, carts by key. Errors: SH001, SH002, SH003, SH004, SH005, SH201, SH203.';
+COMMENT ON FUNCTION api.merge_carts(guest_cart_id uuid, customer_id uuid) IS 'At log-in: moves a guest''s cart into the customer''s, or makes it the customer''s. Returns the cart to go on with. Safe to repeat: the same cart as long as it is open, SH206 once it was ordered, merged or ran out. Locks: customer, carts by key. Errors: SH001, SH002, SH003, SH004, SH005, SH201, SH203, SH206.';
 
 CREATE FUNCTION api.open_session(login_session_id uuid, customer_id uuid, token_digest bytea, lifetime interval DEFAULT '30 days'::interval, ip_address inet DEFAULT NULL::inet, user_agent text DEFAULT NULL::text) RETURNS timestamp with time zone
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1319,12 +1331,13 @@ CREATE FUNCTION api.order_details(order_id uuid) RETURNS jsonb
 #variable_conflict use_column
 DECLARE
     header shop.orders;
+    may_proceed boolean;
 BEGIN
     SELECT * INTO header FROM shop.orders AS o WHERE o.order_id = order_details.order_id;
     IF NOT FOUND THEN
         PERFORM shop.refuse_missing('order', order_details.order_id::text);
     END IF;
-    PERFORM shop.require_own(header.customer_id);
+    may_proceed := shop.require_own(header.customer_id);
     -- What the header counts none of is not looked for.
     RETURN to_jsonb(header) - ARRAY['request_digest', 'contact_email_normalized'] || jsonb_build_object(
         'lines', (SELECT jsonb_agg(to_jsonb(l) - ARRAY['order_id', 'currency'] ORDER BY l.line_number)
@@ -1354,12 +1367,15 @@ CREATE FUNCTION api.order_history(customer_id uuid, before_placed_at timestamp w
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
 #variable_conflict use_column
+DECLARE
+    may_proceed boolean := shop.require_none(CASE
+        WHEN order_history.customer_id IS NULL THEN ARRAY['customer_id', 'a customer']
+        WHEN (page BETWEEN 1 AND 100) IS NOT TRUE THEN ARRAY['page', '1 to 100 orders']
+        WHEN (before_placed_at IS NULL) <> (before_order_id IS NULL)
+            THEN ARRAY['before_order_id', 'given together with before_placed_at']
+    END);
 BEGIN
-    PERFORM shop.require(order_history.customer_id IS NOT NULL, 'customer_id', 'a customer');
-    PERFORM shop.require(page BETWEEN 1 AND 100, 'page', '1 to 100 orders');
-    PERFORM shop.require((before_placed_at IS NULL) = (before_order_id IS NULL), 'before_order_id',
-        'given together with before_placed_at');
-    PERFORM shop.require_own(order_history.customer_id);
+    may_proceed := shop.require_own(order_history.customer_id);
     RETURN QUERY
     SELECT o.order_id, o.order_number, o.placed_at, o.status::text, o.payment_status::text, o.fulfilment_status::text,
            o.line_count, o.total_minor, o.currency
@@ -1746,7 +1762,7 @@ $$;
 
 COMMENT ON FUNCTION api.record_login_attempt(email text, succeeded boolean, ip_address inet) IS 'Records a log-in that succeeded or failed; returns until when the address is locked out, if it is. Open a session only when it returns NULL: during a lock-out the right password is neither recorded nor let in, however many were tried at the same moment. Locks: the gate of the address, credential. Errors: SH001, SH002.';
 
-CREATE FUNCTION api.record_payment_event(provider text, provider_event_id text, payment_id uuid, kind text, amount_minor bigint, currency text, occurred_at timestamp with time zone, provider_reference text DEFAULT NULL::text, payload jsonb DEFAULT '{}'::jsonb, refund_id uuid DEFAULT NULL::uuid) RETURNS text
+CREATE FUNCTION api.record_payment_event(provider text, provider_event_id text, payment_id uuid, kind text, amount_minor bigint, currency text, occurred_at timestamp with time zone, provider_reference text DEFAULT NULL::text, payload jsonb DEFAULT '{}'::jsonb, refund_id uuid DEFAULT NULL::uuid, dispute_reference text DEFAULT NULL::text) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $_$
@@ -1774,6 +1790,10 @@ BEGIN
         'occurred_at', 'the provider''s moment, no more than a day ahead of this server''s');
     PERFORM shop.require(coalesce(btrim(provider_reference) <> '' AND char_length(provider_reference) <= 200, true),
         'provider_reference', 'NULL, or 1 to 200 characters');
+    PERFORM shop.require(
+        dispute_reference IS NULL
+        OR btrim(dispute_reference) <> '' AND char_length(dispute_reference) <= 200 AND starts_with(kind, 'dispute_'),
+        'dispute_reference', 'NULL, or 1 to 200 characters where kind is that of a dispute');
     PERFORM shop.require(jsonb_typeof(payload) = 'object' AND pg_column_size(payload) <= 65536, 'payload',
         'an object of at most 64 kB');
 
@@ -1796,11 +1816,11 @@ BEGIN
     END IF;
 
     INSERT INTO shop.payment_events
-        (provider, provider_event_id, payment_id, kind, amount_minor, currency, payload, occurred_at)
+        (provider, provider_event_id, payment_id, kind, amount_minor, currency, dispute_reference, payload, occurred_at)
     VALUES
         (record_payment_event.provider, record_payment_event.provider_event_id, known.payment_id,
          record_payment_event.kind::shop.payment_event_kind, amount, record_payment_event.currency,
-         shop.kept_of_payload(payload), occurred_at)
+         record_payment_event.dispute_reference, shop.kept_of_payload(payload), occurred_at)
     ON CONFLICT (provider, provider_event_id) DO NOTHING
     RETURNING payment_event_id INTO event_id;
     IF event_id IS NULL THEN
@@ -1808,6 +1828,7 @@ BEGIN
     END IF;
     IF known.payment_id IS NULL THEN
         PERFORM shop.post_payment_event(event_id, NULL, record_payment_event.currency, record_payment_event.kind, amount, 0);
+        PERFORM shop.post_dispute(event_id);
         RETURN 'exception';
     END IF;
 
@@ -1816,6 +1837,7 @@ BEGIN
     PERFORM shop.post_payment_event(
         event_id, header.order_id, record_payment_event.currency, record_payment_event.kind, amount,
         after.captured_minor - before.captured_minor - after.refunded_minor + before.refunded_minor);
+    PERFORM shop.post_dispute(event_id);
     IF record_payment_event.kind = 'refunded' THEN
         UPDATE shop.refunds AS r SET state = 'succeeded', settled_at = now()
         WHERE r.refund_id = record_payment_event.refund_id AND r.payment_id = known.payment_id AND r.state = 'pending'
@@ -1830,7 +1852,7 @@ BEGIN
 END
 $_$;
 
-COMMENT ON FUNCTION api.record_payment_event(provider text, provider_event_id text, payment_id uuid, kind text, amount_minor bigint, currency text, occurred_at timestamp with time zone, provider_reference text, payload jsonb, refund_id uuid) IS 'Records what a payment provider says: applied, duplicate (the event was recorded before), or exception (it is stored, and listed in payment_exceptions for somebody to decide). Events may come twice, late, or in any order. Confirms the order once it is covered. Of the payload only codes under listed keys are kept, so the provider''s whole message may be given. Locks: order, payment. Errors: SH001, SH002.';
+COMMENT ON FUNCTION api.record_payment_event(provider text, provider_event_id text, payment_id uuid, kind text, amount_minor bigint, currency text, occurred_at timestamp with time zone, provider_reference text, payload jsonb, refund_id uuid, dispute_reference text) IS 'Records what a payment provider says: applied, duplicate (the event was recorded before), or exception (it is stored, and listed in payment_exceptions for somebody to decide). Events may come twice, late, or in any order. Confirms the order once it is covered. A dispute that is lost is booked, and booked back when a later verdict turns it over; say which by dispute_reference where a payment can have several. Of the payload only codes under listed keys are kept, so the provider''s whole message may be given. Locks: order, payment. Errors: SH001, SH002.';
 
 CREATE FUNCTION api.register_customer(customer_id uuid, email text, full_name text, password_hash text, phone text DEFAULT NULL::text) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1977,14 +1999,16 @@ BEGIN
     END IF;
     SELECT * INTO payment FROM shop.payments AS p WHERE p.payment_id = request_refund.payment_id FOR NO KEY UPDATE;
     allowed := least(
-        payment.captured_minor - greatest(payment.refund_requested_minor, payment.refunded_minor),
+        -- Who won a dispute has the money back already.
+        greatest(payment.captured_minor - greatest(payment.refund_requested_minor, payment.refunded_minor)
+                 - shop.lost_in_disputes(payment.payment_id, payment.currency), 0),
         (SELECT r.refundable_minor - r.refund_requested_minor FROM shop.returns AS r
          WHERE r.return_id = request_refund.return_id));
     IF request_refund.amount_minor > allowed THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH502',
             MESSAGE = format('at most %s may be refunded', allowed),
-            HINT = 'What was captured, less refunds under way; for a return, the value received.',
+            HINT = 'What was captured, less refunds under way and lost disputes; for a return, the value received.',
             DETAIL = jsonb_build_object('refundable_minor', allowed);
     END IF;
     INSERT INTO shop.refunds (refund_id, payment_id, order_id, currency, return_id, amount_minor, reason)
@@ -2744,8 +2768,8 @@ DECLARE
     split bigint[];
     short jsonb;
 BEGIN
-    PERFORM pg_advisory_xact_lock_shared(shop.slots_gate(bought.variant_id))
-    FROM (SELECT variant_id FROM unnest(lines) ORDER BY variant_id) AS bought;
+    PERFORM pg_advisory_xact_lock_shared(gate)
+    FROM (SELECT DISTINCT shop.slots_gate(variant_id) AS gate FROM unnest(lines) ORDER BY gate) AS bought;
     -- A statement of its own: it sees what was committed before the gates opened.
     SELECT array_agg(DISTINCT level.variant_id) INTO split
     FROM shop.stock_levels AS level
@@ -3032,8 +3056,8 @@ END) STORED NOT NULL,
     CONSTRAINT ck_orders_captured_within_authorized CHECK (((captured_minor >= 0) AND (captured_minor <= authorized_minor))),
     CONSTRAINT ck_orders_completed_is_fulfilled CHECK (((status <> 'completed'::shop.order_status) OR ((shipped_units + cancelled_units) = unit_count))),
     CONSTRAINT ck_orders_contact_email_format CHECK ((contact_email ~ '^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:].]+$'::text)),
-    CONSTRAINT ck_orders_contact_email_length CHECK ((((char_length(contact_email) >= 1) AND (char_length(contact_email) <= 254)) AND (btrim(contact_email) <> ''::text))),
-    CONSTRAINT ck_orders_contact_phone_length CHECK ((((char_length(contact_phone) >= 1) AND (char_length(contact_phone) <= 40)) AND (btrim(contact_phone) <> ''::text))),
+    CONSTRAINT ck_orders_contact_email_length CHECK (((btrim(contact_email) <> ''::text) AND (char_length(contact_email) <= 254))),
+    CONSTRAINT ck_orders_contact_phone_length CHECK (((btrim(contact_phone) <> ''::text) AND (char_length(contact_phone) <= 40))),
     CONSTRAINT ck_orders_discount_within_subtotal CHECK (((discount_minor >= 0) AND (discount_minor <= subtotal_minor))),
     CONSTRAINT ck_orders_ended_is_cancelled CHECK (((status <> ALL (ARRAY['cancelled'::shop.order_status, 'expired'::shop.order_status])) OR (cancelled_units = unit_count))),
     CONSTRAINT ck_orders_exempt_pays_no_tax CHECK (((NOT is_tax_exempt) OR (tax_minor = 0))),
@@ -3046,14 +3070,14 @@ END) STORED NOT NULL,
     CONSTRAINT ck_orders_returned_within_shipped CHECK (((returned_units >= 0) AND (returned_units <= shipped_units))),
     CONSTRAINT ck_orders_shipped_is_confirmed CHECK (((shipped_units = 0) OR (status = ANY (ARRAY['confirmed'::shop.order_status, 'completed'::shop.order_status])))),
     CONSTRAINT ck_orders_shipped_units_not_negative CHECK ((shipped_units >= 0)),
-    CONSTRAINT ck_orders_shipping_method_name_length CHECK ((((char_length(shipping_method_name) >= 1) AND (char_length(shipping_method_name) <= 100)) AND (btrim(shipping_method_name) <> ''::text))),
+    CONSTRAINT ck_orders_shipping_method_name_length CHECK (((btrim(shipping_method_name) <> ''::text) AND (char_length(shipping_method_name) <= 100))),
     CONSTRAINT ck_orders_shipping_minor_limit CHECK ((shipping_minor <= '1000000000000'::bigint)),
     CONSTRAINT ck_orders_shipping_minor_not_negative CHECK ((shipping_minor >= 0)),
     CONSTRAINT ck_orders_shipping_tax_count_not_negative CHECK ((shipping_tax_count >= 0)),
     CONSTRAINT ck_orders_shipping_tax_within_tax CHECK (((shipping_tax_minor >= 0) AND (shipping_tax_minor <= tax_minor))),
     CONSTRAINT ck_orders_subtotal_minor_limit CHECK ((subtotal_minor <= '1000000000000'::bigint)),
     CONSTRAINT ck_orders_subtotal_minor_not_negative CHECK ((subtotal_minor >= 0)),
-    CONSTRAINT ck_orders_tax_number_length CHECK ((((char_length(tax_number) >= 1) AND (char_length(tax_number) <= 40)) AND (btrim(tax_number) <> ''::text))),
+    CONSTRAINT ck_orders_tax_number_length CHECK (((btrim(tax_number) <> ''::text) AND (char_length(tax_number) <= 40))),
     CONSTRAINT ck_orders_total_adds_up CHECK ((total_minor = (((subtotal_minor - discount_minor) + shipping_minor) +
 CASE
     WHEN prices_include_tax THEN (0)::bigint
@@ -3177,7 +3201,6 @@ COMMENT ON FUNCTION shop.cancel_units(header shop.orders, key uuid, line_numbers
 
 CREATE FUNCTION shop.cart_lifetime() RETURNS interval
     LANGUAGE sql IMMUTABLE
-    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     RETURN '30 days'::interval;
 
 COMMENT ON FUNCTION shop.cart_lifetime() IS 'How long an open cart lives after its last change.';
@@ -3287,15 +3310,11 @@ DECLARE
     wrong_order text;
 BEGIN
     SELECT min(line.order_id::text) INTO wrong_order
-    FROM (
-        SELECT order_id, line_number, count(*) AS total, sum(tax_minor) AS tax
-        FROM shop.order_item_taxes
-        WHERE order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
-        GROUP BY order_id, line_number
-    ) AS stored
-    RIGHT JOIN shop.order_items AS line USING (order_id, line_number)
-    WHERE line.order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
-      AND (line.tax_count, line.tax_minor) <> (coalesce(stored.total, 0), coalesce(stored.tax, 0));
+    FROM shop.order_items AS line
+    WHERE line.order_id = ANY (ARRAY(SELECT order_id FROM added))
+      AND (line.tax_count, line.tax_minor) <> (
+              SELECT count(*), coalesce(sum(tax.tax_minor), 0) FROM shop.order_item_taxes AS tax
+              WHERE tax.order_id = line.order_id AND tax.line_number = line.line_number);
     IF wrong_order IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH104',
@@ -3316,20 +3335,14 @@ CREATE FUNCTION shop.compare_order_with_lines() RETURNS trigger
 DECLARE
     wrong_order text;
 BEGIN
-    SELECT min(line.order_id::text) INTO wrong_order
-    FROM (
-        SELECT order_id, count(*) AS line_count, sum(quantity) AS unit_count, sum(subtotal_minor) AS subtotal,
-               sum(discount_minor) AS discount, sum(tax_minor) AS tax,
-               bool_and(prices_include_tax) AS all_include, bool_or(prices_include_tax) AS any_include
-        FROM shop.order_items
-        WHERE order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
-        GROUP BY order_id
-    ) AS line
-    LEFT JOIN shop.orders AS header USING (order_id)
-    WHERE (header.line_count, header.unit_count, header.subtotal_minor, header.discount_minor,
-           header.tax_minor - header.shipping_tax_minor, header.prices_include_tax, header.prices_include_tax)
-        IS DISTINCT FROM
-          (line.line_count, line.unit_count, line.subtotal, line.discount, line.tax, line.all_include, line.any_include);
+    SELECT min(header.order_id::text) INTO wrong_order
+    FROM shop.orders AS header
+    WHERE header.order_id = ANY (ARRAY(SELECT order_id FROM added))
+      AND (header.line_count, header.unit_count, header.subtotal_minor, header.discount_minor,
+           header.tax_minor - header.shipping_tax_minor, header.prices_include_tax, header.prices_include_tax) <> (
+              SELECT count(*), sum(line.quantity), sum(line.subtotal_minor), sum(line.discount_minor), sum(line.tax_minor),
+                     bool_and(line.prices_include_tax), bool_or(line.prices_include_tax)
+              FROM shop.order_items AS line WHERE line.order_id = header.order_id);
     IF wrong_order IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH104',
@@ -3350,15 +3363,12 @@ CREATE FUNCTION shop.compare_order_with_shipping_taxes() RETURNS trigger
 DECLARE
     wrong_order text;
 BEGIN
-    SELECT min(stored.order_id::text) INTO wrong_order
-    FROM (
-        SELECT order_id, count(*) AS total, sum(tax_minor) AS tax
-        FROM shop.order_shipping_taxes
-        WHERE order_id = ANY (ARRAY(SELECT DISTINCT order_id FROM added))
-        GROUP BY order_id
-    ) AS stored
-    LEFT JOIN shop.orders AS header USING (order_id)
-    WHERE (header.shipping_tax_count, header.shipping_tax_minor) IS DISTINCT FROM (stored.total, stored.tax);
+    SELECT min(header.order_id::text) INTO wrong_order
+    FROM shop.orders AS header
+    WHERE header.order_id = ANY (ARRAY(SELECT order_id FROM added))
+      AND (header.shipping_tax_count, header.shipping_tax_minor) <> (
+              SELECT count(*), sum(tax.tax_minor) FROM shop.order_shipping_taxes AS tax
+              WHERE tax.order_id = header.order_id);
     IF wrong_order IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH104',
@@ -3449,6 +3459,13 @@ BEGIN
     IF cardinality(touched) > 1 THEN
         PERFORM FROM shop.carts WHERE cart_id = ANY (touched) ORDER BY cart_id FOR NO KEY UPDATE;
     END IF;
+    IF cardinality(touched) = 1 AND EXISTS (
+        SELECT FROM shop.carts
+        WHERE cart_id = touched[1] AND status = 'open'
+          AND xmin = pg_current_xact_id()::xid AND updated_at >= now()
+    ) THEN
+        RETURN NULL;
+    END IF;
     UPDATE shop.carts SET version = version + 1 WHERE cart_id = ANY (touched) AND status = 'open';
     GET DIAGNOSTICS raised = ROW_COUNT;
     IF raised = cardinality(touched) THEN
@@ -3469,7 +3486,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION shop.count_cart_change() IS 'Trigger: lines of a cart change only while it is open, and each change raises its version.';
+COMMENT ON FUNCTION shop.count_cart_change() IS 'Trigger: lines of a cart change only while it is open, and each transaction that changes them raises its version.';
 
 CREATE FUNCTION shop.count_credit_note() RETURNS trigger
     LANGUAGE plpgsql
@@ -3713,6 +3730,24 @@ $$;
 
 COMMENT ON FUNCTION shop.coupon_uses_by_customer(wanted_coupon_id bigint) IS 'How often each customer, and each e-mail address, used a coupon.';
 
+CREATE FUNCTION shop.decoy_hash() RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $_$
+    SELECT coalesce((
+        SELECT costs || regexp_replace(substr(password_hash, char_length(costs) + 1), '[^$]', zero, 'g')
+        FROM (
+            SELECT password_hash, coalesce(bcrypt, substring(password_hash FROM '^(.*[$])[^$]+[$][^$]+$')) AS costs,
+                   CASE WHEN bcrypt IS NULL THEN 'A' ELSE '.' END AS zero
+            FROM shop.customer_credentials
+            CROSS JOIN LATERAL (SELECT substring(password_hash FROM '^[$]2[aby][$][0-9]{2}[$]') AS bcrypt) AS kind
+            ORDER BY customer_id DESC LIMIT 1
+        ) AS newest
+    ), '$scrypt$ln=17,r=8,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA')
+$_$;
+
+COMMENT ON FUNCTION shop.decoy_hash() IS 'What an unknown address is verified against: as costly as the newest account''s hash, and matched by no password.';
+
 CREATE FUNCTION shop.end_order(header shop.orders, ended shop.order_status, why text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
@@ -3876,25 +3911,25 @@ CREATE FUNCTION shop.insert_allocations(placed_order_id uuid, lines shop.priced_
     AS $$
 #variable_conflict use_column
 DECLARE
+    waited bigint[] := ARRAY(SELECT variant_id FROM unnest(lines) WHERE variant_id <> ALL (unwaited));
     offers shop.offered_stock[];
     offers_at_once shop.offered_stock[];
     short jsonb;
 BEGIN
-    -- Whatever is waited for is locked by a statement of its own, before any slot is taken: no plan can take a slot first
-    -- and then wait here.
-    SELECT array_agg(ROW(level.variant_id, level.warehouse_id, level.slot, level.free, level.priority)::shop.offered_stock)
-    INTO offers
-    FROM (
-        SELECT level.variant_id, level.warehouse_id, level.slot, level.on_hand - level.reserved AS free, warehouse.priority
-        FROM shop.stock_levels AS level
-        JOIN shop.warehouses AS warehouse USING (warehouse_id)
-        WHERE level.variant_id = ANY (ARRAY(SELECT variant_id FROM unnest(lines) WHERE variant_id <> ALL (unwaited)))
-          AND warehouse.is_active
-        ORDER BY level.variant_id, level.warehouse_id, level.slot
-        FOR NO KEY UPDATE OF level
-    ) AS level;
-
     IF unwaited <> '{}' THEN
+        -- Whatever is waited for is locked by a statement of its own, before any slot is taken: no plan can take a slot first
+        -- and then wait here.
+        SELECT array_agg(ROW(level.variant_id, level.warehouse_id, level.slot, level.free, level.priority)::shop.offered_stock)
+        INTO offers
+        FROM (
+            SELECT level.variant_id, level.warehouse_id, level.slot, level.on_hand - level.reserved AS free, warehouse.priority
+            FROM shop.stock_levels AS level
+            JOIN shop.warehouses AS warehouse USING (warehouse_id)
+            WHERE level.variant_id = ANY (waited) AND warehouse.is_active
+            ORDER BY level.variant_id, level.warehouse_id, level.slot
+            FOR NO KEY UPDATE OF level
+        ) AS level;
+        waited := '{}';
         SELECT array_agg(ROW(picked.variant_id, picked.warehouse_id, picked.slot, picked.free, picked.priority)::shop.offered_stock)
         INTO offers_at_once
         FROM unnest(lines) AS line
@@ -3913,12 +3948,23 @@ BEGIN
     END IF;
 
     -- All of a line comes from the first places by priority that have some; nothing is inserted if any line is short.
-    WITH offered AS MATERIALIZED (
+    WITH locked AS MATERIALIZED (
+        SELECT level.variant_id, level.warehouse_id, level.slot, level.on_hand - level.reserved AS free, warehouse.priority
+        FROM shop.stock_levels AS level
+        JOIN shop.warehouses AS warehouse USING (warehouse_id)
+        WHERE level.variant_id = ANY (waited) AND warehouse.is_active
+        ORDER BY level.variant_id, level.warehouse_id, level.slot
+        FOR NO KEY UPDATE OF level
+    ), offered AS MATERIALIZED (
         SELECT line.line_number, line.variant_id, line.quantity, place.warehouse_id, place.slot, place.free,
                sum(place.free) OVER (
                    PARTITION BY line.line_number ORDER BY place.priority, place.warehouse_id, place.slot) AS running
         FROM unnest(lines) AS line
-        LEFT JOIN unnest(offers) AS place ON place.variant_id = line.variant_id AND place.free > 0
+        LEFT JOIN (
+            SELECT * FROM locked
+            UNION ALL
+            SELECT * FROM unnest(offers)
+        ) AS place ON place.variant_id = line.variant_id AND place.free > 0
     ), lacking AS MATERIALIZED (
         SELECT line_number, variant_id, quantity, coalesce(max(running), 0) AS available
         FROM offered
@@ -4077,6 +4123,45 @@ CREATE FUNCTION shop.invariant_deployment_is_one_row() RETURNS TABLE(examined bi
 $$;
 
 COMMENT ON FUNCTION shop.invariant_deployment_is_one_row() IS 'Exactly one row says what kind of database this is.';
+
+CREATE FUNCTION shop.invariant_disputes_stand_in_the_books() RETURNS TABLE(examined bigint, violations bigint, example text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+    WITH verdicts AS (
+        -- The last verdict of each dispute; an event of no known payment is one by itself.
+        SELECT DISTINCT ON (whose, currency, reference) whose, payment_event_id, currency, kind, amount_minor, claimed
+        FROM (
+            SELECT coalesce(payment_id::text, format('event %s', payment_event_id)) AS whose, payment_event_id, currency,
+                   coalesce(dispute_reference, '') AS reference, kind, amount_minor, occurred_at,
+                   max(CASE WHEN kind = 'dispute_opened' AND payment_id IS NOT NULL THEN amount_minor ELSE 0 END)
+                       OVER (PARTITION BY payment_id, currency, dispute_reference) AS claimed
+            FROM shop.payment_events
+            WHERE kind IN ('dispute_opened', 'dispute_won', 'dispute_lost')
+        ) AS event
+        ORDER BY whose, currency, reference, kind = 'dispute_opened', occurred_at DESC, kind DESC, amount_minor DESC
+    ), lost AS (
+        SELECT whose, currency,
+               sum(CASE WHEN kind = 'dispute_lost' THEN coalesce(nullif(amount_minor, 0), claimed) ELSE 0 END) AS amount
+        FROM verdicts
+        GROUP BY whose, currency
+    ), booked AS (
+        SELECT coalesce(told.payment_id::text, format('event %s', told.payment_event_id)) AS whose, told.currency,
+               -sum(line.amount_minor) FILTER (WHERE line.account = 'provider_clearing') AS amount
+        FROM shop.journals AS entry
+        JOIN shop.journal_lines AS line USING (journal_id)
+        JOIN shop.payment_events AS told ON told.payment_event_id = entry.payment_event_id
+        WHERE entry.kind = 'dispute'
+        GROUP BY 1, 2
+    )
+    SELECT count(*), count(*) FILTER (WHERE wrong), min(format('disputes of payment %s', whose)) FILTER (WHERE wrong)
+    FROM (
+        SELECT whose, coalesce(lost.amount, 0) <> coalesce(booked.amount, 0) AS wrong
+        FROM lost FULL JOIN booked USING (whose, currency)
+    ) AS checked
+$$;
+
+COMMENT ON FUNCTION shop.invariant_disputes_stand_in_the_books() IS 'What was lost in disputes, by the last verdict of each, is in the books.';
 
 CREATE FUNCTION shop.invariant_document_numbers_have_no_gap() RETURNS TABLE(examined bigint, violations bigint, example text)
     LANGUAGE sql STABLE
@@ -4902,7 +4987,7 @@ COMMENT ON COLUMN shop.carts.coupon_id IS 'Coupon to be applied at checkout.';
 
 COMMENT ON COLUMN shop.carts.merged_into_cart_id IS 'The cart this one was merged into at log-in.';
 
-COMMENT ON COLUMN shop.carts.version IS 'Raised by each change of its lines. Kept by trigger.';
+COMMENT ON COLUMN shop.carts.version IS 'Raised once by each transaction that changes its lines. Kept by trigger.';
 
 COMMENT ON COLUMN shop.carts.created_at IS 'When it was created.';
 
@@ -4968,6 +5053,32 @@ CREATE FUNCTION shop.login_gate(digest bytea) RETURNS bigint
     RETURN hashint8extended(((('x'::text || encode(SUBSTRING(digest FROM 1 FOR 8), 'hex'::text)))::bit(64))::bigint, (20260102)::bigint);
 
 COMMENT ON FUNCTION shop.login_gate(digest bytea) IS 'Key of the advisory lock under which log-ins with an address are counted.';
+
+CREATE FUNCTION shop.lost_in_disputes(wanted_payment_id uuid, wanted_currency text) RETURNS bigint
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+    SELECT coalesce(sum(coalesce(nullif(verdict.amount_minor, 0), dispute.claimed)), 0)::bigint
+    FROM (
+        SELECT coalesce(dispute_reference, '') AS reference,
+               coalesce(max(amount_minor) FILTER (WHERE kind = 'dispute_opened'), 0) AS claimed
+        FROM shop.payment_events
+        WHERE payment_id = wanted_payment_id AND currency = wanted_currency
+          AND kind IN ('dispute_opened', 'dispute_won', 'dispute_lost')
+        GROUP BY coalesce(dispute_reference, '')
+    ) AS dispute
+    CROSS JOIN LATERAL (
+        SELECT event.kind, event.amount_minor
+        FROM shop.payment_events AS event
+        WHERE event.payment_id = wanted_payment_id AND event.currency = wanted_currency
+          AND event.kind IN ('dispute_won', 'dispute_lost') AND coalesce(event.dispute_reference, '') = dispute.reference
+        ORDER BY event.occurred_at DESC, event.kind DESC, event.amount_minor DESC
+        LIMIT 1
+    ) AS verdict
+    WHERE verdict.kind = 'dispute_lost'
+$$;
+
+COMMENT ON FUNCTION shop.lost_in_disputes(wanted_payment_id uuid, wanted_currency text) IS 'What the customer''s bank took back of a payment, by the set of its events.';
 
 CREATE FUNCTION shop.move_category_subtree() RETURNS trigger
     LANGUAGE plpgsql
@@ -5054,7 +5165,6 @@ COMMENT ON FUNCTION shop.number_outbox_event() IS 'Trigger: numbers the events o
 
 CREATE FUNCTION shop.payment_deadline() RETURNS interval
     LANGUAGE sql IMMUTABLE
-    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     RETURN '01:00:00'::interval;
 
 COMMENT ON FUNCTION shop.payment_deadline() IS 'How long an unpaid order keeps its stock.';
@@ -5079,6 +5189,39 @@ CREATE FUNCTION shop.pick_shipment(wanted_order_id uuid, wanted_warehouse_id big
 $$;
 
 COMMENT ON FUNCTION shop.pick_shipment(wanted_order_id uuid, wanted_warehouse_id bigint, line_numbers smallint[], quantities integer[]) IS 'Units of an order that lie ready in a warehouse, by line and slot.';
+
+CREATE FUNCTION shop.post_dispute(event_id bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
+    AS $$
+DECLARE
+    event shop.payment_events;
+    about_order uuid;
+    lost bigint;
+BEGIN
+    SELECT * INTO event FROM shop.payment_events WHERE payment_event_id = event_id;
+    IF event.kind NOT IN ('dispute_opened', 'dispute_won', 'dispute_lost') THEN
+        RETURN;
+    END IF;
+    IF event.payment_id IS NULL THEN
+        lost := CASE event.kind WHEN 'dispute_lost' THEN event.amount_minor ELSE 0 END;
+    ELSE
+        SELECT order_id INTO about_order FROM shop.payments
+        WHERE payment_id = event.payment_id AND currency = event.currency;
+        lost := shop.lost_in_disputes(event.payment_id, event.currency) + (
+            SELECT coalesce(sum(line.amount_minor), 0)
+            FROM shop.payment_events AS told
+            JOIN shop.journals AS entry ON entry.payment_event_id = told.payment_event_id AND entry.kind = 'dispute'
+            JOIN shop.journal_lines AS line ON line.journal_id = entry.journal_id AND line.account = 'provider_clearing'
+            WHERE told.payment_id = event.payment_id AND told.currency = event.currency);
+    END IF;
+    PERFORM shop.post_journal('dispute', about_order, event_id, event.currency, format('Provider event %s', event_id),
+        ARRAY['provider_clearing', CASE WHEN about_order IS NULL THEN 'suspense' ELSE 'receivable' END],
+        ARRAY[-lost, lost]);
+END
+$$;
+
+COMMENT ON FUNCTION shop.post_dispute(event_id bigint) IS 'Keeps what the books say was lost in the disputes of an event''s payment in step with its events.';
 
 CREATE FUNCTION shop.post_journal(wanted_kind shop.journal_kind, about_order uuid, about_event bigint, wanted_currency text, words text, accounts text[], amounts bigint[]) RETURNS void
     LANGUAGE plpgsql
@@ -5204,14 +5347,18 @@ DECLARE
     shipping_tax_class text;
     unsellable bigint[];
     is_sound boolean;
+    needs_region boolean;
     price_contains_tax boolean;
     takes_tax_out boolean;
 BEGIN
     priced.currency := cart.currency;
     priced.country := price_cart.country;
-    SELECT land.prices_include_tax, m.shipping_method_id, m.name, m.tax_class, coalesce(c.is_tax_exempt, false), c.tax_number
+    SELECT land.prices_include_tax, m.shipping_method_id, m.name, m.tax_class, coalesce(c.is_tax_exempt, false), c.tax_number,
+           CASE WHEN coalesce(btrim(price_cart.region), '') = '' THEN EXISTS (
+               SELECT FROM shop.tax_rates AS r
+               WHERE r.country = price_cart.country AND r.region > '' AND r.valid_from <= now()) END
     INTO price_contains_tax, priced.shipping_method_id, priced.shipping_method_name, shipping_tax_class,
-         priced.is_tax_exempt, priced.tax_number
+         priced.is_tax_exempt, priced.tax_number, needs_region
     FROM shop.countries AS land
     LEFT JOIN shop.shipping_methods AS m ON m.code = price_cart.method_code AND m.is_active
     LEFT JOIN shop.customers AS c ON c.customer_id = cart.customer_id
@@ -5220,9 +5367,7 @@ BEGIN
         WHEN NOT FOUND THEN ARRAY['country', 'an ISO 3166-1 alpha-2 code']
         WHEN priced.shipping_method_id IS NULL THEN ARRAY['shipping_method', 'the code of an active method']
         -- Left out, it would cost nothing.
-        WHEN coalesce(btrim(price_cart.region), '') = '' AND EXISTS (
-            SELECT FROM shop.tax_rates AS r
-            WHERE r.country = price_cart.country AND r.region > '' AND r.valid_from <= now())
+        WHEN needs_region
             THEN ARRAY['region', format('the region within %s: taxes differ by it', price_cart.country)]
     END);
     -- Who is exempt pays the price without the tax that it contains, so the order's prices contain none.
@@ -5891,27 +6036,26 @@ CREATE FUNCTION shop.require_whole_order() RETURNS trigger
 DECLARE
     missing text;
 BEGIN
+    -- The rows that are there were compared when they came; what is left to see is whether all came.
     SELECT CASE
         WHEN line.total <> NEW.line_count THEN 'its lines'
-        WHEN address.total <> 2 THEN 'its shipping and billing address'
-        -- The rows that are there were compared when they came; what is left to see is whether all came.
-        WHEN (tax.total, tax.minor) <> (line.taxes, NEW.tax_minor - NEW.shipping_tax_minor) THEN 'the taxes of its lines'
-        WHEN (shipping_tax.total, shipping_tax.minor) <> (NEW.shipping_tax_count, NEW.shipping_tax_minor)
-            THEN 'the taxes of its shipping'
-        WHEN NEW.discount_minor <> redemption.minor THEN 'the coupon redemption that explains its discount'
-        WHEN line.allocated <> allocation.units THEN 'the allocations that its lines announce'
+        WHEN 2 <> (SELECT count(*) FROM shop.order_addresses WHERE order_id = NEW.order_id)
+            THEN 'its shipping and billing address'
+        WHEN line.taxes <> (SELECT count(*) FROM shop.order_item_taxes WHERE order_id = NEW.order_id)
+            OR line.taxes = 0 AND line.tax_minor <> 0 THEN 'the taxes of its lines'
+        WHEN NEW.shipping_tax_count <> (SELECT count(*) FROM shop.order_shipping_taxes WHERE order_id = NEW.order_id)
+            OR NEW.shipping_tax_count = 0 AND NEW.shipping_tax_minor <> 0 THEN 'the taxes of its shipping'
+        WHEN line.allocated <> (SELECT coalesce(sum(quantity - released_quantity), 0)
+                                FROM shop.order_allocations WHERE order_id = NEW.order_id)
+            THEN 'the allocations that its lines announce'
     END INTO missing
-    FROM (SELECT count(*) AS total, sum(tax_count) AS taxes, sum(allocated_quantity) AS allocated
-          FROM shop.order_items WHERE order_id = NEW.order_id) AS line,
-         (SELECT coalesce(sum(quantity - released_quantity), 0) AS units
-          FROM shop.order_allocations WHERE order_id = NEW.order_id) AS allocation,
-         (SELECT count(*) AS total FROM shop.order_addresses WHERE order_id = NEW.order_id) AS address,
-         (SELECT count(*) AS total, coalesce(sum(tax_minor), 0) AS minor
-          FROM shop.order_item_taxes WHERE order_id = NEW.order_id) AS tax,
-         (SELECT count(*) AS total, coalesce(sum(tax_minor), 0) AS minor
-          FROM shop.order_shipping_taxes WHERE order_id = NEW.order_id) AS shipping_tax,
-         (SELECT coalesce(sum(discount_minor), 0) AS minor
-          FROM shop.coupon_redemptions WHERE order_id = NEW.order_id) AS redemption;
+    FROM (SELECT count(*) AS total, sum(tax_count) AS taxes, sum(tax_minor) AS tax_minor, sum(allocated_quantity) AS allocated
+          FROM shop.order_items WHERE order_id = NEW.order_id) AS line;
+    IF missing IS NULL AND NEW.discount_minor > 0 AND NEW.discount_minor IS DISTINCT FROM (
+        SELECT sum(discount_minor) FROM shop.coupon_redemptions WHERE order_id = NEW.order_id
+    ) THEN
+        missing := 'the coupon redemption that explains its discount';
+    END IF;
     IF missing IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'SH104',
@@ -6109,10 +6253,9 @@ COMMENT ON FUNCTION shop.ship_items() IS 'Trigger: shipped items count on line a
 
 CREATE FUNCTION shop.slots_gate(variant_id bigint) RETURNS bigint
     LANGUAGE sql IMMUTABLE
-    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
-    RETURN hashint8extended(variant_id, (20260101)::bigint);
+    RETURN hashint8extended((variant_id % (16)::bigint), (20260101)::bigint);
 
-COMMENT ON FUNCTION shop.slots_gate(variant_id bigint) IS 'Key of the advisory lock that buyers of a variant share, and split_stock takes.';
+COMMENT ON FUNCTION shop.slots_gate(variant_id bigint) IS 'Key of the advisory lock that buyers of a variant share, and split_stock takes: one of 16.';
 
 CREATE FUNCTION shop.taken_back(header shop.orders, wanted_kind shop.journal_kind, OUT goods bigint, OUT delivery bigint, OUT tax bigint) RETURNS record
     LANGUAGE sql STABLE
@@ -6138,20 +6281,49 @@ $$;
 
 COMMENT ON FUNCTION shop.taken_back(header shop.orders, wanted_kind shop.journal_kind, OUT goods bigint, OUT delivery bigint, OUT tax bigint) IS 'What was cancelled or returned of an order so far, in parts: goods and delivery without tax, and the tax.';
 
+CREATE TABLE shop.tax_rates (
+    tax_rate_id bigint NOT NULL,
+    country text NOT NULL,
+    region text DEFAULT ''::text NOT NULL,
+    tax_class text NOT NULL,
+    jurisdiction text NOT NULL,
+    rate numeric(9,6) NOT NULL,
+    valid_from timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT ck_tax_rates_jurisdiction_length CHECK (((btrim(jurisdiction) <> ''::text) AND (char_length(jurisdiction) <= 100))),
+    CONSTRAINT ck_tax_rates_rate_range CHECK (((rate >= (0)::numeric) AND (rate <= (1)::numeric))),
+    CONSTRAINT ck_tax_rates_region_length CHECK ((char_length(region) <= 100))
+);
+
+COMMENT ON TABLE shop.tax_rates IS 'Tax rates by destination, class and moment. Orders keep copies of what was applied.';
+
+COMMENT ON COLUMN shop.tax_rates.tax_rate_id IS 'Key of the rate.';
+
+COMMENT ON COLUMN shop.tax_rates.country IS 'Country of destination.';
+
+COMMENT ON COLUMN shop.tax_rates.region IS 'Region within it as in addresses; empty: the whole country.';
+
+COMMENT ON COLUMN shop.tax_rates.tax_class IS 'Class of goods it applies to.';
+
+COMMENT ON COLUMN shop.tax_rates.jurisdiction IS 'Who levies it, as printed on invoices, such as ''VAT IE''.';
+
+COMMENT ON COLUMN shop.tax_rates.rate IS 'Fraction: 0.230000 where the tax is 23 percent.';
+
+COMMENT ON COLUMN shop.tax_rates.valid_from IS 'The moment from which it holds, until the next one''s.';
+
 CREATE FUNCTION shop.tax_rates_at(country text, region text, at timestamp with time zone) RETURNS TABLE(tax_class text, jurisdiction text, rate numeric, all_rates numeric)
     LANGUAGE sql STABLE ROWS 4
-    SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
-    AS $$
-    SELECT tax_class, jurisdiction, rate, sum(rate) OVER (PARTITION BY tax_class)
-    FROM (
-        SELECT DISTINCT ON (r.tax_class, r.jurisdiction) r.tax_class, r.jurisdiction, r.rate
-        FROM shop.tax_rates AS r
-        WHERE r.country = tax_rates_at.country
-          AND r.region IN ('', coalesce(btrim(tax_rates_at.region), ''), upper(coalesce(btrim(tax_rates_at.region), '')))
-          AND r.valid_from <= tax_rates_at.at
-        ORDER BY r.tax_class, r.jurisdiction, r.region DESC, r.valid_from DESC
-    ) AS levied
-$$;
+    BEGIN ATOMIC
+ SELECT levied.tax_class,
+     levied.jurisdiction,
+     levied.rate,
+     sum(levied.rate) OVER (PARTITION BY levied.tax_class) AS sum
+    FROM ( SELECT DISTINCT ON (r.tax_class, r.jurisdiction) r.tax_class,
+             r.jurisdiction,
+             r.rate
+            FROM shop.tax_rates r
+           WHERE ((r.country = tax_rates_at.country) AND (r.region = ANY (ARRAY[''::text, COALESCE(btrim(tax_rates_at.region), ''::text), upper(COALESCE(btrim(tax_rates_at.region), ''::text))])) AND (r.valid_from <= tax_rates_at.at))
+           ORDER BY r.tax_class, r.jurisdiction, r.region DESC, r.valid_from DESC) levied;
+END;
 
 COMMENT ON FUNCTION shop.tax_rates_at(country text, region text, at timestamp with time zone) IS 'Tax rates of a destination at a moment, one row a class and jurisdiction.';
 
@@ -6213,14 +6385,15 @@ CREATE FUNCTION shop.write_order_history() RETURNS trigger
     SET search_path TO 'pg_catalog', 'shop', 'pg_temp'
     AS $$
 BEGIN
-    INSERT INTO shop.order_status_history (order_id, sequence, from_status, to_status, actor)
-    SELECT NEW.order_id,
-           CASE TG_OP WHEN 'INSERT' THEN 1 ELSE
-               (SELECT max(sequence) + 1 FROM shop.order_status_history WHERE order_id = NEW.order_id)
-           END,
-           CASE TG_OP WHEN 'UPDATE' THEN OLD.status END,
-           NEW.status,
-           shop.actor();
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO shop.order_status_history (order_id, sequence, to_status, actor)
+        VALUES (NEW.order_id, 1, NEW.status, shop.actor());
+    ELSE
+        INSERT INTO shop.order_status_history (order_id, sequence, from_status, to_status, actor)
+        SELECT NEW.order_id, max(sequence) + 1, OLD.status, NEW.status, shop.actor()
+        FROM shop.order_status_history
+        WHERE order_id = NEW.order_id;
+    END IF;
     RETURN NULL;
 END
 $$;
@@ -6243,11 +6416,11 @@ CREATE TABLE shop.customers (
     erased_at timestamp with time zone,
     CONSTRAINT ck_customers_customer_id_is_uuidv7 CHECK ((uuid_extract_version(customer_id) = 7)),
     CONSTRAINT ck_customers_email_format CHECK ((email ~ '^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:].]+$'::text)),
-    CONSTRAINT ck_customers_email_length CHECK ((((char_length(email) >= 1) AND (char_length(email) <= 254)) AND (btrim(email) <> ''::text))),
+    CONSTRAINT ck_customers_email_length CHECK (((btrim(email) <> ''::text) AND (char_length(email) <= 254))),
     CONSTRAINT ck_customers_erased_at_matches_status CHECK (((status = 'erased'::shop.customer_status) = (erased_at IS NOT NULL))),
-    CONSTRAINT ck_customers_full_name_length CHECK ((((char_length(full_name) >= 1) AND (char_length(full_name) <= 200)) AND (btrim(full_name) <> ''::text))),
-    CONSTRAINT ck_customers_phone_length CHECK ((((char_length(phone) >= 1) AND (char_length(phone) <= 40)) AND (btrim(phone) <> ''::text))),
-    CONSTRAINT ck_customers_tax_number_length CHECK ((((char_length(tax_number) >= 1) AND (char_length(tax_number) <= 40)) AND (btrim(tax_number) <> ''::text))),
+    CONSTRAINT ck_customers_full_name_length CHECK (((btrim(full_name) <> ''::text) AND (char_length(full_name) <= 200))),
+    CONSTRAINT ck_customers_phone_length CHECK (((btrim(phone) <> ''::text) AND (char_length(phone) <= 40))),
+    CONSTRAINT ck_customers_tax_number_length CHECK (((btrim(tax_number) <> ''::text) AND (char_length(tax_number) <= 40))),
     CONSTRAINT ck_customers_updated_after_created CHECK ((updated_at >= created_at))
 );
 
@@ -6313,14 +6486,14 @@ CREATE TABLE shop.addresses (
     CONSTRAINT ck_addresses_address_id_is_uuidv7 CHECK ((uuid_extract_version(address_id) = 7)),
     CONSTRAINT ck_addresses_archived_after_created CHECK ((archived_at >= created_at)),
     CONSTRAINT ck_addresses_archived_is_no_default CHECK (((archived_at IS NULL) OR (NOT (is_default_shipping OR is_default_billing)))),
-    CONSTRAINT ck_addresses_city_length CHECK ((((char_length(city) >= 1) AND (char_length(city) <= 100)) AND (btrim(city) <> ''::text))),
-    CONSTRAINT ck_addresses_company_length CHECK ((((char_length(company) >= 1) AND (char_length(company) <= 200)) AND (btrim(company) <> ''::text))),
-    CONSTRAINT ck_addresses_line1_length CHECK ((((char_length(line1) >= 1) AND (char_length(line1) <= 200)) AND (btrim(line1) <> ''::text))),
-    CONSTRAINT ck_addresses_line2_length CHECK ((((char_length(line2) >= 1) AND (char_length(line2) <= 200)) AND (btrim(line2) <> ''::text))),
-    CONSTRAINT ck_addresses_phone_length CHECK ((((char_length(phone) >= 1) AND (char_length(phone) <= 40)) AND (btrim(phone) <> ''::text))),
-    CONSTRAINT ck_addresses_postal_code_length CHECK ((((char_length(postal_code) >= 1) AND (char_length(postal_code) <= 20)) AND (btrim(postal_code) <> ''::text))),
-    CONSTRAINT ck_addresses_recipient_length CHECK ((((char_length(recipient) >= 1) AND (char_length(recipient) <= 200)) AND (btrim(recipient) <> ''::text))),
-    CONSTRAINT ck_addresses_region_length CHECK ((((char_length(region) >= 1) AND (char_length(region) <= 100)) AND (btrim(region) <> ''::text)))
+    CONSTRAINT ck_addresses_city_length CHECK (((btrim(city) <> ''::text) AND (char_length(city) <= 100))),
+    CONSTRAINT ck_addresses_company_length CHECK (((btrim(company) <> ''::text) AND (char_length(company) <= 200))),
+    CONSTRAINT ck_addresses_line1_length CHECK (((btrim(line1) <> ''::text) AND (char_length(line1) <= 200))),
+    CONSTRAINT ck_addresses_line2_length CHECK (((btrim(line2) <> ''::text) AND (char_length(line2) <= 200))),
+    CONSTRAINT ck_addresses_phone_length CHECK (((btrim(phone) <> ''::text) AND (char_length(phone) <= 40))),
+    CONSTRAINT ck_addresses_postal_code_length CHECK (((btrim(postal_code) <> ''::text) AND (char_length(postal_code) <= 20))),
+    CONSTRAINT ck_addresses_recipient_length CHECK (((btrim(recipient) <> ''::text) AND (char_length(recipient) <= 200))),
+    CONSTRAINT ck_addresses_region_length CHECK (((btrim(region) <> ''::text) AND (char_length(region) <= 100)))
 );
 
 COMMENT ON TABLE shop.addresses IS 'Address books. At most one default of each kind per customer.';
@@ -6419,9 +6592,9 @@ CREATE TABLE shop.invoices (
     tax_minor bigint NOT NULL,
     credited_minor bigint DEFAULT 0 NOT NULL,
     issued_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT ck_invoices_buyer_address_length CHECK ((((char_length(buyer_address) >= 1) AND (char_length(buyer_address) <= 1000)) AND (btrim(buyer_address) <> ''::text))),
-    CONSTRAINT ck_invoices_buyer_name_length CHECK ((((char_length(buyer_name) >= 1) AND (char_length(buyer_name) <= 200)) AND (btrim(buyer_name) <> ''::text))),
-    CONSTRAINT ck_invoices_buyer_tax_number_length CHECK ((((char_length(buyer_tax_number) >= 1) AND (char_length(buyer_tax_number) <= 40)) AND (btrim(buyer_tax_number) <> ''::text))),
+    CONSTRAINT ck_invoices_buyer_address_length CHECK (((btrim(buyer_address) <> ''::text) AND (char_length(buyer_address) <= 1000))),
+    CONSTRAINT ck_invoices_buyer_name_length CHECK (((btrim(buyer_name) <> ''::text) AND (char_length(buyer_name) <= 200))),
+    CONSTRAINT ck_invoices_buyer_tax_number_length CHECK (((btrim(buyer_tax_number) <> ''::text) AND (char_length(buyer_tax_number) <= 40))),
     CONSTRAINT ck_invoices_credited_within_total CHECK (((credited_minor >= 0) AND (credited_minor <= total_minor))),
     CONSTRAINT ck_invoices_number_positive CHECK ((number > 0)),
     CONSTRAINT ck_invoices_series_is_for_invoices CHECK (starts_with(series, 'INV-'::text)),
@@ -6497,11 +6670,11 @@ CREATE TABLE shop.order_items (
     CONSTRAINT ck_order_items_discount_within_subtotal CHECK (((discount_minor >= 0) AND (discount_minor <= subtotal_minor))),
     CONSTRAINT ck_order_items_included_tax_within_price CHECK (((NOT prices_include_tax) OR (tax_minor <= (subtotal_minor - discount_minor)))),
     CONSTRAINT ck_order_items_line_number_range CHECK (((line_number >= 1) AND (line_number <= 200))),
-    CONSTRAINT ck_order_items_product_name_length CHECK ((((char_length(product_name) >= 1) AND (char_length(product_name) <= 200)) AND (btrim(product_name) <> ''::text))),
+    CONSTRAINT ck_order_items_product_name_length CHECK (((btrim(product_name) <> ''::text) AND (char_length(product_name) <= 200))),
     CONSTRAINT ck_order_items_quantity_range CHECK (((quantity >= 1) AND (quantity <= 999))),
     CONSTRAINT ck_order_items_returned_within_shipped CHECK (((returned_quantity >= 0) AND (returned_quantity <= shipped_quantity))),
     CONSTRAINT ck_order_items_shipped_within_allocated CHECK (((shipped_quantity >= 0) AND (shipped_quantity <= allocated_quantity))),
-    CONSTRAINT ck_order_items_sku_length CHECK ((((char_length(sku) >= 1) AND (char_length(sku) <= 64)) AND (btrim(sku) <> ''::text))),
+    CONSTRAINT ck_order_items_sku_length CHECK (((btrim(sku) <> ''::text) AND (char_length(sku) <= 64))),
     CONSTRAINT ck_order_items_subtotal_is_price_times_quantity CHECK ((subtotal_minor = (unit_price_minor * quantity))),
     CONSTRAINT ck_order_items_tax_count_not_negative CHECK ((tax_count >= 0)),
     CONSTRAINT ck_order_items_tax_minor_not_negative CHECK ((tax_minor >= 0)),
@@ -6512,7 +6685,7 @@ CASE
 END))),
     CONSTRAINT ck_order_items_unit_price_minor_limit CHECK ((unit_price_minor <= '1000000000000'::bigint)),
     CONSTRAINT ck_order_items_unit_price_minor_not_negative CHECK ((unit_price_minor >= 0)),
-    CONSTRAINT ck_order_items_variant_name_length CHECK ((((char_length(variant_name) >= 1) AND (char_length(variant_name) <= 200)) AND (btrim(variant_name) <> ''::text)))
+    CONSTRAINT ck_order_items_variant_name_length CHECK (((btrim(variant_name) <> ''::text) AND (char_length(variant_name) <= 200)))
 )
 WITH (fillfactor='80');
 
@@ -6614,7 +6787,7 @@ CREATE TABLE shop.returns (
     requested_at timestamp with time zone DEFAULT now() NOT NULL,
     received_at timestamp with time zone,
     CONSTRAINT ck_returns_cancelled_is_unreceived CHECK (((status <> 'cancelled'::shop.return_status) OR (received_count = 0))),
-    CONSTRAINT ck_returns_reason_length CHECK ((((char_length(reason) >= 1) AND (char_length(reason) <= 500)) AND (btrim(reason) <> ''::text))),
+    CONSTRAINT ck_returns_reason_length CHECK (((btrim(reason) <> ''::text) AND (char_length(reason) <= 500))),
     CONSTRAINT ck_returns_received_after_requested CHECK ((received_at >= requested_at)),
     CONSTRAINT ck_returns_received_at_matches_status CHECK (((status = 'received'::shop.return_status) = (received_at IS NOT NULL))),
     CONSTRAINT ck_returns_received_is_complete CHECK (((status <> 'received'::shop.return_status) OR (received_count = item_count))),
@@ -6669,11 +6842,11 @@ CREATE TABLE shop.shipments (
     line_count integer NOT NULL,
     shipped_at timestamp with time zone DEFAULT now() NOT NULL,
     delivered_at timestamp with time zone,
-    CONSTRAINT ck_shipments_carrier_length CHECK ((((char_length(carrier) >= 1) AND (char_length(carrier) <= 100)) AND (btrim(carrier) <> ''::text))),
+    CONSTRAINT ck_shipments_carrier_length CHECK (((btrim(carrier) <> ''::text) AND (char_length(carrier) <= 100))),
     CONSTRAINT ck_shipments_delivered_after_shipped CHECK ((delivered_at >= shipped_at)),
     CONSTRAINT ck_shipments_line_count_range CHECK (((line_count >= 1) AND (line_count <= 51200))),
     CONSTRAINT ck_shipments_shipment_id_is_uuidv7 CHECK ((uuid_extract_version(shipment_id) = 7)),
-    CONSTRAINT ck_shipments_tracking_number_length CHECK ((((char_length(tracking_number) >= 1) AND (char_length(tracking_number) <= 100)) AND (btrim(tracking_number) <> ''::text)))
+    CONSTRAINT ck_shipments_tracking_number_length CHECK (((btrim(tracking_number) <> ''::text) AND (char_length(tracking_number) <= 100)))
 );
 
 COMMENT ON TABLE shop.shipments IS 'Shipments. The client-made key makes a repeated posting one shipment.';
@@ -6748,7 +6921,7 @@ CREATE TABLE shop.journals (
     line_count smallint NOT NULL,
     description text NOT NULL,
     posted_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT ck_journals_description_length CHECK ((((char_length(description) >= 1) AND (char_length(description) <= 500)) AND (btrim(description) <> ''::text))),
+    CONSTRAINT ck_journals_description_length CHECK (((btrim(description) <> ''::text) AND (char_length(description) <= 500))),
     CONSTRAINT ck_journals_line_count_range CHECK (((line_count >= 2) AND (line_count <= 50)))
 );
 
@@ -6859,10 +7032,10 @@ END) STORED NOT NULL,
     CONSTRAINT ck_payments_authorized_within_amount CHECK (((authorized_minor >= 0) AND (authorized_minor <= amount_minor))),
     CONSTRAINT ck_payments_captured_within_authorized CHECK (((captured_minor >= 0) AND (captured_minor <= authorized_minor))),
     CONSTRAINT ck_payments_closed_after_created CHECK ((closed_at >= created_at)),
-    CONSTRAINT ck_payments_method_length CHECK ((((char_length(method) >= 1) AND (char_length(method) <= 50)) AND (btrim(method) <> ''::text))),
+    CONSTRAINT ck_payments_method_length CHECK (((btrim(method) <> ''::text) AND (char_length(method) <= 50))),
     CONSTRAINT ck_payments_payment_id_is_uuidv7 CHECK ((uuid_extract_version(payment_id) = 7)),
     CONSTRAINT ck_payments_provider_format CHECK ((provider ~ '^[a-z][a-z0-9_]{1,29}$'::text)),
-    CONSTRAINT ck_payments_provider_reference_length CHECK ((((char_length(provider_reference) >= 1) AND (char_length(provider_reference) <= 200)) AND (btrim(provider_reference) <> ''::text))),
+    CONSTRAINT ck_payments_provider_reference_length CHECK (((btrim(provider_reference) <> ''::text) AND (char_length(provider_reference) <= 200))),
     CONSTRAINT ck_payments_refund_requests_within_captured CHECK (((refund_requested_minor >= 0) AND (refund_requested_minor <= captured_minor))),
     CONSTRAINT ck_payments_refunded_within_captured CHECK (((refunded_minor >= 0) AND (refunded_minor <= captured_minor)))
 )
@@ -6978,10 +7151,10 @@ CREATE TABLE shop.audit_log (
     table_name text NOT NULL,
     row_key text NOT NULL,
     changes jsonb DEFAULT '{}'::jsonb NOT NULL,
-    CONSTRAINT ck_audit_log_actor_length CHECK ((((char_length(actor) >= 1) AND (char_length(actor) <= 200)) AND (btrim(actor) <> ''::text))),
+    CONSTRAINT ck_audit_log_actor_length CHECK (((btrim(actor) <> ''::text) AND (char_length(actor) <= 200))),
     CONSTRAINT ck_audit_log_changes_is_object CHECK ((jsonb_typeof(changes) = 'object'::text)),
-    CONSTRAINT ck_audit_log_row_key_length CHECK ((((char_length(row_key) >= 1) AND (char_length(row_key) <= 200)) AND (btrim(row_key) <> ''::text))),
-    CONSTRAINT ck_audit_log_table_name_length CHECK ((((char_length(table_name) >= 1) AND (char_length(table_name) <= 63)) AND (btrim(table_name) <> ''::text)))
+    CONSTRAINT ck_audit_log_row_key_length CHECK (((btrim(row_key) <> ''::text) AND (char_length(row_key) <= 200))),
+    CONSTRAINT ck_audit_log_table_name_length CHECK (((btrim(table_name) <> ''::text) AND (char_length(table_name) <= 63)))
 );
 
 COMMENT ON TABLE shop.audit_log IS 'Audit trail, append-only. For personal data only the names of the changed columns. The key begins with the time, so that the table can be partitioned later.';
@@ -7022,13 +7195,13 @@ CREATE TABLE shop.categories (
     archived_at timestamp with time zone,
     CONSTRAINT ck_categories_archived_after_created CHECK ((archived_at >= created_at)),
     CONSTRAINT ck_categories_depth_limit CHECK ((cardinality(ancestry) <= 15)),
-    CONSTRAINT ck_categories_name_length CHECK ((((char_length(name) >= 1) AND (char_length(name) <= 200)) AND (btrim(name) <> ''::text))),
+    CONSTRAINT ck_categories_name_length CHECK (((btrim(name) <> ''::text) AND (char_length(name) <= 200))),
     CONSTRAINT ck_categories_not_own_ancestor CHECK ((NOT (category_id = ANY (ancestry)))),
     CONSTRAINT ck_categories_not_own_parent CHECK ((parent_id <> category_id)),
     CONSTRAINT ck_categories_parent_ends_ancestry CHECK ((NOT (parent_id IS DISTINCT FROM ancestry[cardinality(ancestry)]))),
     CONSTRAINT ck_categories_position_not_negative CHECK (("position" >= 0)),
     CONSTRAINT ck_categories_slug_format CHECK ((slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text)),
-    CONSTRAINT ck_categories_slug_length CHECK ((((char_length(slug) >= 1) AND (char_length(slug) <= 120)) AND (btrim(slug) <> ''::text))),
+    CONSTRAINT ck_categories_slug_length CHECK (((btrim(slug) <> ''::text) AND (char_length(slug) <= 120))),
     CONSTRAINT ck_categories_updated_after_created CHECK ((updated_at >= created_at))
 );
 
@@ -7072,7 +7245,7 @@ CREATE TABLE shop.countries (
     prices_include_tax boolean DEFAULT true NOT NULL,
     CONSTRAINT ck_countries_alpha3_is_iso_3166 CHECK ((alpha3 ~ '^[A-Z]{3}$'::text)),
     CONSTRAINT ck_countries_code_is_iso_3166 CHECK ((code ~ '^[A-Z]{2}$'::text)),
-    CONSTRAINT ck_countries_name_length CHECK ((((char_length(name) >= 1) AND (char_length(name) <= 100)) AND (btrim(name) <> ''::text))),
+    CONSTRAINT ck_countries_name_length CHECK (((btrim(name) <> ''::text) AND (char_length(name) <= 100))),
     CONSTRAINT ck_countries_numeric_code_is_iso_3166 CHECK ((numeric_code ~ '^[0-9]{3}$'::text))
 );
 
@@ -7133,7 +7306,7 @@ CREATE TABLE shop.coupons (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT ck_coupons_amount_minor_limit CHECK ((amount_minor <= '1000000000000'::bigint)),
     CONSTRAINT ck_coupons_code_format CHECK ((code ~ '^[A-Z0-9][A-Z0-9-]{2,39}$'::text)),
-    CONSTRAINT ck_coupons_description_length CHECK ((((char_length(description) >= 1) AND (char_length(description) <= 500)) AND (btrim(description) <> ''::text))),
+    CONSTRAINT ck_coupons_description_length CHECK (((btrim(description) <> ''::text) AND (char_length(description) <= 500))),
     CONSTRAINT ck_coupons_ends_after_start CHECK ((ends_at > starts_at)),
     CONSTRAINT ck_coupons_minimum_has_currency CHECK (((minimum_subtotal_minor = 0) OR (currency IS NOT NULL))),
     CONSTRAINT ck_coupons_minimum_subtotal_minor_limit CHECK ((minimum_subtotal_minor <= '1000000000000'::bigint)),
@@ -7205,7 +7378,7 @@ CREATE TABLE shop.credit_notes (
     issued_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT ck_credit_notes_amount_minor_positive CHECK ((amount_minor > 0)),
     CONSTRAINT ck_credit_notes_number_positive CHECK ((number > 0)),
-    CONSTRAINT ck_credit_notes_reason_length CHECK ((((char_length(reason) >= 1) AND (char_length(reason) <= 500)) AND (btrim(reason) <> ''::text))),
+    CONSTRAINT ck_credit_notes_reason_length CHECK (((btrim(reason) <> ''::text) AND (char_length(reason) <= 500))),
     CONSTRAINT ck_credit_notes_series_is_for_credit_notes CHECK (starts_with(series, 'CN-'::text))
 );
 
@@ -7247,7 +7420,7 @@ CREATE TABLE shop.currencies (
     exponent smallint NOT NULL,
     CONSTRAINT ck_currencies_code_is_iso_4217 CHECK ((code ~ '^[A-Z]{3}$'::text)),
     CONSTRAINT ck_currencies_exponent_range CHECK (((exponent >= 0) AND (exponent <= 4))),
-    CONSTRAINT ck_currencies_name_length CHECK ((((char_length(name) >= 1) AND (char_length(name) <= 100)) AND (btrim(name) <> ''::text))),
+    CONSTRAINT ck_currencies_name_length CHECK (((btrim(name) <> ''::text) AND (char_length(name) <= 100))),
     CONSTRAINT ck_currencies_numeric_code_is_iso_4217 CHECK ((numeric_code ~ '^[0-9]{3}$'::text))
 );
 
@@ -7340,7 +7513,7 @@ CREATE TABLE shop.ledger_accounts (
     account text NOT NULL,
     meaning text NOT NULL,
     CONSTRAINT ck_ledger_accounts_account_format CHECK ((account ~ '^[a-z][a-z_]{0,29}$'::text)),
-    CONSTRAINT ck_ledger_accounts_meaning_length CHECK ((((char_length(meaning) >= 1) AND (char_length(meaning) <= 500)) AND (btrim(meaning) <> ''::text)))
+    CONSTRAINT ck_ledger_accounts_meaning_length CHECK (((btrim(meaning) <> ''::text) AND (char_length(meaning) <= 500)))
 );
 
 COMMENT ON TABLE shop.ledger_accounts IS 'Chart of accounts of the journal.';
@@ -7397,7 +7570,7 @@ CREATE TABLE shop.login_sessions (
     CONSTRAINT ck_login_sessions_revoked_after_created CHECK ((revoked_at >= created_at)),
     CONSTRAINT ck_login_sessions_seen_after_created CHECK ((last_seen_at >= created_at)),
     CONSTRAINT ck_login_sessions_token_digest_is_sha256 CHECK ((octet_length(token_digest) = 32)),
-    CONSTRAINT ck_login_sessions_user_agent_length CHECK ((((char_length(user_agent) >= 1) AND (char_length(user_agent) <= 500)) AND (btrim(user_agent) <> ''::text)))
+    CONSTRAINT ck_login_sessions_user_agent_length CHECK (((btrim(user_agent) <> ''::text) AND (char_length(user_agent) <= 500)))
 );
 
 COMMENT ON TABLE shop.login_sessions IS 'Log-in sessions. Only the SHA-256 of the token is stored: a leaked dump opens no session.';
@@ -7432,14 +7605,14 @@ CREATE TABLE shop.order_addresses (
     postal_code text,
     country text NOT NULL,
     phone text,
-    CONSTRAINT ck_order_addresses_city_length CHECK ((((char_length(city) >= 1) AND (char_length(city) <= 100)) AND (btrim(city) <> ''::text))),
-    CONSTRAINT ck_order_addresses_company_length CHECK ((((char_length(company) >= 1) AND (char_length(company) <= 200)) AND (btrim(company) <> ''::text))),
-    CONSTRAINT ck_order_addresses_line1_length CHECK ((((char_length(line1) >= 1) AND (char_length(line1) <= 200)) AND (btrim(line1) <> ''::text))),
-    CONSTRAINT ck_order_addresses_line2_length CHECK ((((char_length(line2) >= 1) AND (char_length(line2) <= 200)) AND (btrim(line2) <> ''::text))),
-    CONSTRAINT ck_order_addresses_phone_length CHECK ((((char_length(phone) >= 1) AND (char_length(phone) <= 40)) AND (btrim(phone) <> ''::text))),
-    CONSTRAINT ck_order_addresses_postal_code_length CHECK ((((char_length(postal_code) >= 1) AND (char_length(postal_code) <= 20)) AND (btrim(postal_code) <> ''::text))),
-    CONSTRAINT ck_order_addresses_recipient_length CHECK ((((char_length(recipient) >= 1) AND (char_length(recipient) <= 200)) AND (btrim(recipient) <> ''::text))),
-    CONSTRAINT ck_order_addresses_region_length CHECK ((((char_length(region) >= 1) AND (char_length(region) <= 100)) AND (btrim(region) <> ''::text)))
+    CONSTRAINT ck_order_addresses_city_length CHECK (((btrim(city) <> ''::text) AND (char_length(city) <= 100))),
+    CONSTRAINT ck_order_addresses_company_length CHECK (((btrim(company) <> ''::text) AND (char_length(company) <= 200))),
+    CONSTRAINT ck_order_addresses_line1_length CHECK (((btrim(line1) <> ''::text) AND (char_length(line1) <= 200))),
+    CONSTRAINT ck_order_addresses_line2_length CHECK (((btrim(line2) <> ''::text) AND (char_length(line2) <= 200))),
+    CONSTRAINT ck_order_addresses_phone_length CHECK (((btrim(phone) <> ''::text) AND (char_length(phone) <= 40))),
+    CONSTRAINT ck_order_addresses_postal_code_length CHECK (((btrim(postal_code) <> ''::text) AND (char_length(postal_code) <= 20))),
+    CONSTRAINT ck_order_addresses_recipient_length CHECK (((btrim(recipient) <> ''::text) AND (char_length(recipient) <= 200))),
+    CONSTRAINT ck_order_addresses_region_length CHECK (((btrim(region) <> ''::text) AND (char_length(region) <= 100)))
 );
 
 COMMENT ON TABLE shop.order_addresses IS 'Shipping and billing address of each order, copied: editing an address book changes no order.';
@@ -7534,7 +7707,7 @@ CREATE TABLE shop.order_item_taxes (
     base_minor bigint NOT NULL,
     tax_minor bigint NOT NULL,
     CONSTRAINT ck_order_item_taxes_base_minor_not_negative CHECK ((base_minor >= 0)),
-    CONSTRAINT ck_order_item_taxes_jurisdiction_length CHECK ((((char_length(jurisdiction) >= 1) AND (char_length(jurisdiction) <= 100)) AND (btrim(jurisdiction) <> ''::text))),
+    CONSTRAINT ck_order_item_taxes_jurisdiction_length CHECK (((btrim(jurisdiction) <> ''::text) AND (char_length(jurisdiction) <= 100))),
     CONSTRAINT ck_order_item_taxes_rate_range CHECK (((rate >= (0)::numeric) AND (rate <= (1)::numeric))),
     CONSTRAINT ck_order_item_taxes_tax_follows_rate CHECK ((abs(((tax_minor)::numeric - ((base_minor)::numeric * rate))) <= (1)::numeric)),
     CONSTRAINT ck_order_item_taxes_tax_minor_not_negative CHECK ((tax_minor >= 0))
@@ -7561,7 +7734,7 @@ CREATE TABLE shop.order_shipping_taxes (
     base_minor bigint NOT NULL,
     tax_minor bigint NOT NULL,
     CONSTRAINT ck_order_shipping_taxes_base_minor_not_negative CHECK ((base_minor >= 0)),
-    CONSTRAINT ck_order_shipping_taxes_jurisdiction_length CHECK ((((char_length(jurisdiction) >= 1) AND (char_length(jurisdiction) <= 100)) AND (btrim(jurisdiction) <> ''::text))),
+    CONSTRAINT ck_order_shipping_taxes_jurisdiction_length CHECK (((btrim(jurisdiction) <> ''::text) AND (char_length(jurisdiction) <= 100))),
     CONSTRAINT ck_order_shipping_taxes_rate_range CHECK (((rate >= (0)::numeric) AND (rate <= (1)::numeric))),
     CONSTRAINT ck_order_shipping_taxes_tax_follows_rate CHECK ((abs(((tax_minor)::numeric - ((base_minor)::numeric * rate))) <= (1)::numeric)),
     CONSTRAINT ck_order_shipping_taxes_tax_minor_not_negative CHECK ((tax_minor >= 0))
@@ -7586,7 +7759,7 @@ CREATE TABLE shop.order_status_history (
     to_status shop.order_status NOT NULL,
     actor text,
     changed_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT ck_order_status_history_actor_length CHECK ((((char_length(actor) >= 1) AND (char_length(actor) <= 200)) AND (btrim(actor) <> ''::text))),
+    CONSTRAINT ck_order_status_history_actor_length CHECK (((btrim(actor) <> ''::text) AND (char_length(actor) <= 200))),
     CONSTRAINT ck_order_status_history_first_has_no_from CHECK (((from_status IS NULL) = (sequence = 1))),
     CONSTRAINT ck_order_status_history_starts_pending CHECK (((sequence > 1) OR (to_status = 'pending'::shop.order_status)))
 );
@@ -7609,7 +7782,7 @@ CREATE TABLE shop.order_transitions (
     from_status shop.order_status NOT NULL,
     to_status shop.order_status NOT NULL,
     meaning text NOT NULL,
-    CONSTRAINT ck_order_transitions_meaning_length CHECK ((((char_length(meaning) >= 1) AND (char_length(meaning) <= 500)) AND (btrim(meaning) <> ''::text))),
+    CONSTRAINT ck_order_transitions_meaning_length CHECK (((btrim(meaning) <> ''::text) AND (char_length(meaning) <= 500))),
     CONSTRAINT ck_order_transitions_moves CHECK ((from_status <> to_status))
 );
 
@@ -7644,12 +7817,12 @@ CREATE TABLE shop.outbox_events (
     published_at timestamp with time zone,
     parked_at timestamp with time zone,
     last_error text,
-    CONSTRAINT ck_outbox_events_aggregate_id_length CHECK ((((char_length(aggregate_id) >= 1) AND (char_length(aggregate_id) <= 64)) AND (btrim(aggregate_id) <> ''::text))),
+    CONSTRAINT ck_outbox_events_aggregate_id_length CHECK (((btrim(aggregate_id) <> ''::text) AND (char_length(aggregate_id) <= 64))),
     CONSTRAINT ck_outbox_events_aggregate_type_format CHECK ((aggregate_type ~ '^[a-z][a-z_]{0,29}$'::text)),
     CONSTRAINT ck_outbox_events_attempts_not_negative CHECK ((attempts >= 0)),
     CONSTRAINT ck_outbox_events_event_type_format CHECK ((event_type ~ '^[a-z][a-z_]*[.][a-z][a-z_]*$'::text)),
-    CONSTRAINT ck_outbox_events_event_type_length CHECK ((((char_length(event_type) >= 1) AND (char_length(event_type) <= 80)) AND (btrim(event_type) <> ''::text))),
-    CONSTRAINT ck_outbox_events_last_error_length CHECK ((((char_length(last_error) >= 1) AND (char_length(last_error) <= 2000)) AND (btrim(last_error) <> ''::text))),
+    CONSTRAINT ck_outbox_events_event_type_length CHECK (((btrim(event_type) <> ''::text) AND (char_length(event_type) <= 80))),
+    CONSTRAINT ck_outbox_events_last_error_length CHECK (((btrim(last_error) <> ''::text) AND (char_length(last_error) <= 2000))),
     CONSTRAINT ck_outbox_events_lease_is_whole CHECK (((lease_token IS NULL) = (leased_until IS NULL))),
     CONSTRAINT ck_outbox_events_outbox_event_id_is_uuidv7 CHECK ((uuid_extract_version(outbox_event_id) = 7)),
     CONSTRAINT ck_outbox_events_payload_is_object CHECK ((jsonb_typeof(payload) = 'object'::text)),
@@ -7657,7 +7830,7 @@ CREATE TABLE shop.outbox_events (
     CONSTRAINT ck_outbox_events_published_or_parked CHECK (((published_at IS NULL) OR (parked_at IS NULL))),
     CONSTRAINT ck_outbox_events_sequence_positive CHECK ((sequence > 0))
 )
-WITH (fillfactor='80');
+WITH (fillfactor='80', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000');
 
 COMMENT ON TABLE shop.outbox_events IS 'Transactional outbox: delivered at least once, in sequence per aggregate. The key begins with the time, so that the table can be partitioned later.';
 
@@ -7695,17 +7868,20 @@ CREATE TABLE shop.payment_events (
     kind shop.payment_event_kind NOT NULL,
     amount_minor bigint DEFAULT 0 NOT NULL,
     currency text NOT NULL,
+    dispute_reference text,
     payload jsonb DEFAULT '{}'::jsonb NOT NULL,
     occurred_at timestamp with time zone NOT NULL,
     received_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT ck_payment_events_amount_minor_limit CHECK ((amount_minor <= '1000000000000'::bigint)),
     CONSTRAINT ck_payment_events_amount_minor_not_negative CHECK ((amount_minor >= 0)),
+    CONSTRAINT ck_payment_events_dispute_reference_length CHECK (((btrim(dispute_reference) <> ''::text) AND (char_length(dispute_reference) <= 200))),
+    CONSTRAINT ck_payment_events_dispute_reference_of_disputes CHECK (((dispute_reference IS NULL) OR (kind = ANY (ARRAY['dispute_opened'::shop.payment_event_kind, 'dispute_won'::shop.payment_event_kind, 'dispute_lost'::shop.payment_event_kind])))),
     CONSTRAINT ck_payment_events_money_moves_an_amount CHECK (((amount_minor > 0) OR (kind <> ALL (ARRAY['authorized'::shop.payment_event_kind, 'captured'::shop.payment_event_kind, 'refunded'::shop.payment_event_kind])))),
     CONSTRAINT ck_payment_events_payload_is_object CHECK ((jsonb_typeof(payload) = 'object'::text)),
     CONSTRAINT ck_payment_events_payload_keys CHECK (((payload - ARRAY['object'::text, 'network'::text, 'wallet'::text, 'funding'::text, 'outcome'::text, 'reason'::text, 'decline_code'::text, 'risk_level'::text, 'livemode'::text, 'api_version'::text, 'attempt'::text, 'fee_minor'::text, 'settles_on'::text]) = '{}'::jsonb)),
     CONSTRAINT ck_payment_events_payload_limit CHECK ((pg_column_size(payload) <= 8192)),
     CONSTRAINT ck_payment_events_payload_values_are_codes CHECK ((NOT jsonb_path_exists(payload, 'strict $.*?((@.type() == "object" || @.type() == "array") || @.type() == "string" && !(@ like_regex "^[A-Za-z0-9_.:-]{1,64}$"))'::jsonpath))),
-    CONSTRAINT ck_payment_events_provider_event_id_length CHECK ((((char_length(provider_event_id) >= 1) AND (char_length(provider_event_id) <= 200)) AND (btrim(provider_event_id) <> ''::text))),
+    CONSTRAINT ck_payment_events_provider_event_id_length CHECK (((btrim(provider_event_id) <> ''::text) AND (char_length(provider_event_id) <= 200))),
     CONSTRAINT ck_payment_events_provider_format CHECK ((provider ~ '^[a-z][a-z0-9_]{1,29}$'::text))
 );
 
@@ -7724,6 +7900,8 @@ COMMENT ON COLUMN shop.payment_events.kind IS 'What happened.';
 COMMENT ON COLUMN shop.payment_events.amount_minor IS 'Amount it is about, in the minor unit of its currency; 0 where it has none.';
 
 COMMENT ON COLUMN shop.payment_events.currency IS 'Currency it is in, as the provider says.';
+
+COMMENT ON COLUMN shop.payment_events.dispute_reference IS 'The provider''s id of the dispute: tells two disputes of one payment apart. NULL where it sends none.';
 
 COMMENT ON COLUMN shop.payment_events.payload IS 'What of the provider''s message is kept: codes under listed keys, which hold no personal data.';
 
@@ -7753,9 +7931,9 @@ CREATE TABLE shop.payment_exceptions (
     resolved_by text,
     CONSTRAINT ck_payment_exceptions_amount_minor_not_negative CHECK ((amount_minor >= 0)),
     CONSTRAINT ck_payment_exceptions_resolution_is_whole CHECK ((((resolved_at IS NULL) = (resolution IS NULL)) AND ((resolved_at IS NULL) = (resolved_by IS NULL)))),
-    CONSTRAINT ck_payment_exceptions_resolution_length CHECK ((((char_length(resolution) >= 1) AND (char_length(resolution) <= 1000)) AND (btrim(resolution) <> ''::text))),
+    CONSTRAINT ck_payment_exceptions_resolution_length CHECK (((btrim(resolution) <> ''::text) AND (char_length(resolution) <= 1000))),
     CONSTRAINT ck_payment_exceptions_resolved_after_raised CHECK ((resolved_at >= raised_at)),
-    CONSTRAINT ck_payment_exceptions_resolved_by_length CHECK ((((char_length(resolved_by) >= 1) AND (char_length(resolved_by) <= 200)) AND (btrim(resolved_by) <> ''::text)))
+    CONSTRAINT ck_payment_exceptions_resolved_by_length CHECK (((btrim(resolved_by) <> ''::text) AND (char_length(resolved_by) <= 200)))
 );
 
 COMMENT ON TABLE shop.payment_exceptions IS 'Events that broke a rule: real money, so stored and listed until somebody resolves it.';
@@ -7794,9 +7972,9 @@ CREATE TABLE shop.pii_columns (
     column_name text NOT NULL,
     erase shop.erasure_moment NOT NULL,
     reason text NOT NULL,
-    CONSTRAINT ck_pii_columns_column_name_length CHECK ((((char_length(column_name) >= 1) AND (char_length(column_name) <= 63)) AND (btrim(column_name) <> ''::text))),
-    CONSTRAINT ck_pii_columns_reason_length CHECK ((((char_length(reason) >= 1) AND (char_length(reason) <= 500)) AND (btrim(reason) <> ''::text))),
-    CONSTRAINT ck_pii_columns_table_name_length CHECK ((((char_length(table_name) >= 1) AND (char_length(table_name) <= 63)) AND (btrim(table_name) <> ''::text)))
+    CONSTRAINT ck_pii_columns_column_name_length CHECK (((btrim(column_name) <> ''::text) AND (char_length(column_name) <= 63))),
+    CONSTRAINT ck_pii_columns_reason_length CHECK (((btrim(reason) <> ''::text) AND (char_length(reason) <= 500))),
+    CONSTRAINT ck_pii_columns_table_name_length CHECK (((btrim(table_name) <> ''::text) AND (char_length(table_name) <= 63)))
 );
 
 COMMENT ON TABLE shop.pii_columns IS 'Columns with personal data: what erase_customer and erase_due walk, and what analysts never see.';
@@ -7831,10 +8009,10 @@ CREATE TABLE shop.product_media (
     url text NOT NULL,
     alt_text text DEFAULT ''::text NOT NULL,
     "position" smallint NOT NULL,
-    CONSTRAINT ck_product_media_alt_text_length CHECK (((char_length(alt_text) >= 0) AND (char_length(alt_text) <= 500))),
+    CONSTRAINT ck_product_media_alt_text_length CHECK ((char_length(alt_text) <= 500)),
     CONSTRAINT ck_product_media_position_range CHECK ((("position" >= 1) AND ("position" <= 100))),
     CONSTRAINT ck_product_media_url_is_https CHECK ((url ~ '^https://[^[:space:]]+$'::text)),
-    CONSTRAINT ck_product_media_url_length CHECK ((((char_length(url) >= 1) AND (char_length(url) <= 2000)) AND (btrim(url) <> ''::text)))
+    CONSTRAINT ck_product_media_url_length CHECK (((btrim(url) <> ''::text) AND (char_length(url) <= 2000)))
 );
 
 COMMENT ON TABLE shop.product_media IS 'Media of products. The files live elsewhere; here are their addresses.';
@@ -7867,7 +8045,7 @@ CREATE TABLE shop.product_options (
     product_id bigint NOT NULL,
     name text NOT NULL,
     "position" smallint NOT NULL,
-    CONSTRAINT ck_product_options_name_length CHECK ((((char_length(name) >= 1) AND (char_length(name) <= 60)) AND (btrim(name) <> ''::text))),
+    CONSTRAINT ck_product_options_name_length CHECK (((btrim(name) <> ''::text) AND (char_length(name) <= 60))),
     CONSTRAINT ck_product_options_position_range CHECK ((("position" >= 1) AND ("position" <= 5)))
 );
 
@@ -7902,7 +8080,7 @@ CREATE TABLE shop.product_variants (
     archived_at timestamp with time zone,
     CONSTRAINT ck_product_variants_archived_after_created CHECK ((archived_at >= created_at)),
     CONSTRAINT ck_product_variants_gtin_format CHECK ((gtin ~ '^([0-9]{8}|[0-9]{12,14})$'::text)),
-    CONSTRAINT ck_product_variants_name_length CHECK ((((char_length(name) >= 1) AND (char_length(name) <= 200)) AND (btrim(name) <> ''::text))),
+    CONSTRAINT ck_product_variants_name_length CHECK (((btrim(name) <> ''::text) AND (char_length(name) <= 200))),
     CONSTRAINT ck_product_variants_sku_format CHECK ((sku ~ '^[A-Z0-9][A-Z0-9._-]{0,63}$'::text)),
     CONSTRAINT ck_product_variants_weight_grams_range CHECK (((weight_grams >= 0) AND (weight_grams <= 1000000)))
 );
@@ -7949,11 +8127,11 @@ CREATE TABLE shop.products (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     archived_at timestamp with time zone,
     CONSTRAINT ck_products_archived_at_matches_status CHECK (((status = 'archived'::shop.product_status) = (archived_at IS NOT NULL))),
-    CONSTRAINT ck_products_brand_length CHECK ((((char_length(brand) >= 1) AND (char_length(brand) <= 100)) AND (btrim(brand) <> ''::text))),
-    CONSTRAINT ck_products_description_length CHECK (((char_length(description) >= 0) AND (char_length(description) <= 20000))),
-    CONSTRAINT ck_products_name_length CHECK ((((char_length(name) >= 1) AND (char_length(name) <= 200)) AND (btrim(name) <> ''::text))),
+    CONSTRAINT ck_products_brand_length CHECK (((btrim(brand) <> ''::text) AND (char_length(brand) <= 100))),
+    CONSTRAINT ck_products_description_length CHECK ((char_length(description) <= 20000)),
+    CONSTRAINT ck_products_name_length CHECK (((btrim(name) <> ''::text) AND (char_length(name) <= 200))),
     CONSTRAINT ck_products_slug_format CHECK ((slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text)),
-    CONSTRAINT ck_products_slug_length CHECK ((((char_length(slug) >= 1) AND (char_length(slug) <= 160)) AND (btrim(slug) <> ''::text))),
+    CONSTRAINT ck_products_slug_length CHECK (((btrim(slug) <> ''::text) AND (char_length(slug) <= 160))),
     CONSTRAINT ck_products_updated_after_created CHECK ((updated_at >= created_at))
 );
 
@@ -8003,8 +8181,8 @@ CREATE TABLE shop.refunds (
     requested_at timestamp with time zone DEFAULT now() NOT NULL,
     settled_at timestamp with time zone,
     CONSTRAINT ck_refunds_amount_minor_positive CHECK ((amount_minor > 0)),
-    CONSTRAINT ck_refunds_provider_reference_length CHECK ((((char_length(provider_reference) >= 1) AND (char_length(provider_reference) <= 200)) AND (btrim(provider_reference) <> ''::text))),
-    CONSTRAINT ck_refunds_reason_length CHECK ((((char_length(reason) >= 1) AND (char_length(reason) <= 500)) AND (btrim(reason) <> ''::text))),
+    CONSTRAINT ck_refunds_provider_reference_length CHECK (((btrim(provider_reference) <> ''::text) AND (char_length(provider_reference) <= 200))),
+    CONSTRAINT ck_refunds_reason_length CHECK (((btrim(reason) <> ''::text) AND (char_length(reason) <= 500))),
     CONSTRAINT ck_refunds_refund_id_is_uuidv7 CHECK ((uuid_extract_version(refund_id) = 7)),
     CONSTRAINT ck_refunds_settled_after_requested CHECK ((settled_at >= requested_at)),
     CONSTRAINT ck_refunds_settled_at_matches_state CHECK (((state = 'pending'::shop.refund_state) = (settled_at IS NULL)))
@@ -8102,10 +8280,10 @@ CREATE TABLE shop.shipping_methods (
     min_days smallint NOT NULL,
     max_days smallint NOT NULL,
     is_active boolean DEFAULT true NOT NULL,
-    CONSTRAINT ck_shipping_methods_carrier_length CHECK ((((char_length(carrier) >= 1) AND (char_length(carrier) <= 100)) AND (btrim(carrier) <> ''::text))),
+    CONSTRAINT ck_shipping_methods_carrier_length CHECK (((btrim(carrier) <> ''::text) AND (char_length(carrier) <= 100))),
     CONSTRAINT ck_shipping_methods_code_format CHECK ((code ~ '^[a-z][a-z0-9_]{1,29}$'::text)),
     CONSTRAINT ck_shipping_methods_days_range CHECK ((((min_days >= 0) AND (min_days <= max_days)) AND (max_days <= 90))),
-    CONSTRAINT ck_shipping_methods_name_length CHECK ((((char_length(name) >= 1) AND (char_length(name) <= 100)) AND (btrim(name) <> ''::text)))
+    CONSTRAINT ck_shipping_methods_name_length CHECK (((btrim(name) <> ''::text) AND (char_length(name) <= 100)))
 );
 
 COMMENT ON TABLE shop.shipping_methods IS 'Shipping methods offered at checkout.';
@@ -8219,7 +8397,7 @@ CASE kind
     ELSE NULL::boolean
 END),
     CONSTRAINT ck_stock_movements_order_line_fits_kind CHECK ((((order_id IS NULL) = (line_number IS NULL)) AND ((order_id IS NOT NULL) = (kind = ANY (ARRAY['reservation'::shop.stock_movement_kind, 'release'::shop.stock_movement_kind, 'shipment'::shop.stock_movement_kind, 'return'::shop.stock_movement_kind]))))),
-    CONSTRAINT ck_stock_movements_reason_length CHECK ((((char_length(reason) >= 1) AND (char_length(reason) <= 500)) AND (btrim(reason) <> ''::text)))
+    CONSTRAINT ck_stock_movements_reason_length CHECK (((btrim(reason) <> ''::text) AND (char_length(reason) <= 500)))
 );
 
 COMMENT ON TABLE shop.stock_movements IS 'Every change of stock, append-only. Stock levels are the sum of these rows.';
@@ -8258,7 +8436,7 @@ ALTER TABLE shop.stock_movements ALTER COLUMN stock_movement_id ADD GENERATED AL
 CREATE TABLE shop.tax_classes (
     tax_class text NOT NULL,
     description text NOT NULL,
-    CONSTRAINT ck_tax_classes_description_length CHECK ((((char_length(description) >= 1) AND (char_length(description) <= 500)) AND (btrim(description) <> ''::text))),
+    CONSTRAINT ck_tax_classes_description_length CHECK (((btrim(description) <> ''::text) AND (char_length(description) <= 500))),
     CONSTRAINT ck_tax_classes_tax_class_format CHECK ((tax_class ~ '^[a-z][a-z_]{0,29}$'::text))
 );
 
@@ -8267,35 +8445,6 @@ COMMENT ON TABLE shop.tax_classes IS 'Tax classes; rates are looked up by destin
 COMMENT ON COLUMN shop.tax_classes.tax_class IS 'Key, such as standard or shipping.';
 
 COMMENT ON COLUMN shop.tax_classes.description IS 'What belongs to it.';
-
-CREATE TABLE shop.tax_rates (
-    tax_rate_id bigint NOT NULL,
-    country text NOT NULL,
-    region text DEFAULT ''::text NOT NULL,
-    tax_class text NOT NULL,
-    jurisdiction text NOT NULL,
-    rate numeric(9,6) NOT NULL,
-    valid_from timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT ck_tax_rates_jurisdiction_length CHECK ((((char_length(jurisdiction) >= 1) AND (char_length(jurisdiction) <= 100)) AND (btrim(jurisdiction) <> ''::text))),
-    CONSTRAINT ck_tax_rates_rate_range CHECK (((rate >= (0)::numeric) AND (rate <= (1)::numeric))),
-    CONSTRAINT ck_tax_rates_region_length CHECK (((char_length(region) >= 0) AND (char_length(region) <= 100)))
-);
-
-COMMENT ON TABLE shop.tax_rates IS 'Tax rates by destination, class and moment. Orders keep copies of what was applied.';
-
-COMMENT ON COLUMN shop.tax_rates.tax_rate_id IS 'Key of the rate.';
-
-COMMENT ON COLUMN shop.tax_rates.country IS 'Country of destination.';
-
-COMMENT ON COLUMN shop.tax_rates.region IS 'Region within it as in addresses; empty: the whole country.';
-
-COMMENT ON COLUMN shop.tax_rates.tax_class IS 'Class of goods it applies to.';
-
-COMMENT ON COLUMN shop.tax_rates.jurisdiction IS 'Who levies it, as printed on invoices, such as ''VAT IE''.';
-
-COMMENT ON COLUMN shop.tax_rates.rate IS 'Fraction: 0.230000 where the tax is 23 percent.';
-
-COMMENT ON COLUMN shop.tax_rates.valid_from IS 'The moment from which it holds, until the next one''s.';
 
 ALTER TABLE shop.tax_rates ALTER COLUMN tax_rate_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME shop.tax_rates_tax_rate_id_seq
@@ -8311,7 +8460,7 @@ CREATE TABLE shop.variant_option_values (
     product_option_id bigint NOT NULL,
     product_id bigint NOT NULL,
     value text NOT NULL,
-    CONSTRAINT ck_variant_option_values_value_length CHECK ((((char_length(value) >= 1) AND (char_length(value) <= 100)) AND (btrim(value) <> ''::text)))
+    CONSTRAINT ck_variant_option_values_value_length CHECK (((btrim(value) <> ''::text) AND (char_length(value) <= 100)))
 );
 
 COMMENT ON TABLE shop.variant_option_values IS 'Option values of a variant. Both ends belong to the same product, by two composite keys.';
@@ -8360,7 +8509,7 @@ CREATE TABLE shop.warehouses (
     priority smallint DEFAULT 100 NOT NULL,
     is_active boolean DEFAULT true NOT NULL,
     CONSTRAINT ck_warehouses_code_format CHECK ((code ~ '^[A-Z0-9][A-Z0-9-]{0,15}$'::text)),
-    CONSTRAINT ck_warehouses_name_length CHECK ((((char_length(name) >= 1) AND (char_length(name) <= 100)) AND (btrim(name) <> ''::text))),
+    CONSTRAINT ck_warehouses_name_length CHECK (((btrim(name) <> ''::text) AND (char_length(name) <= 100))),
     CONSTRAINT ck_warehouses_priority_range CHECK (((priority >= 1) AND (priority <= 1000)))
 );
 
@@ -8764,11 +8913,15 @@ CREATE OR REPLACE VIEW api.report_stock AS
      JOIN shop.warehouses w ON ((w.warehouse_id = s.warehouse_id)))
   GROUP BY v.variant_id, p.product_id, w.warehouse_id;
 
+CREATE TRIGGER account_tokens_are_issued_now BEFORE INSERT ON shop.account_tokens FOR EACH ROW WHEN (((new.created_at IS DISTINCT FROM now()) OR (new.used_at IS NOT NULL))) EXECUTE FUNCTION shop.refuse('SH103', 'a token is issued by the server''s clock, unused', 'Leave created_at and used_at out.');
+
 CREATE TRIGGER account_tokens_are_used_once BEFORE UPDATE OF used_at ON shop.account_tokens FOR EACH ROW WHEN ((old.used_at IS NOT NULL)) EXECUTE FUNCTION shop.refuse('SH102', 'the token was used already', 'Issue another token.');
 
 CREATE TRIGGER account_tokens_facts_are_immutable BEFORE UPDATE OF account_token_id, customer_id, purpose, token_digest, created_at, expires_at ON shop.account_tokens FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'a token stays what it was issued as', 'Issue another token.');
 
 CREATE TRIGGER account_tokens_refuse_truncate BEFORE TRUNCATE ON shop.account_tokens FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
+
+CREATE TRIGGER addresses_are_added_now BEFORE INSERT ON shop.addresses FOR EACH ROW WHEN ((new.created_at IS DISTINCT FROM now())) EXECUTE FUNCTION shop.refuse('SH103', 'the moment an address is added is the server''s', 'Leave created_at out.');
 
 CREATE TRIGGER addresses_are_of_a_customer BEFORE INSERT ON shop.addresses FOR EACH ROW EXECUTE FUNCTION shop.refuse_for_erased();
 
@@ -8800,7 +8953,11 @@ CREATE TRIGGER carts_never_reopen BEFORE UPDATE OF status ON shop.carts FOR EACH
 
 CREATE TRIGGER carts_refuse_truncate BEFORE TRUNCATE ON shop.carts FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
+CREATE TRIGGER carts_start_now BEFORE INSERT ON shop.carts FOR EACH ROW WHEN (((new.created_at IS DISTINCT FROM now()) OR (new.updated_at IS DISTINCT FROM now()))) EXECUTE FUNCTION shop.refuse('SH103', 'the moment a cart is made is the server''s', 'Leave created_at and updated_at out.');
+
 CREATE TRIGGER carts_start_open BEFORE INSERT ON shop.carts FOR EACH ROW WHEN (((new.status <> 'open'::shop.cart_status) OR (new.version <> 1))) EXECUTE FUNCTION shop.refuse('SH106', 'a cart starts open, at version 1', 'Leave status and version out.');
+
+CREATE TRIGGER carts_started_once BEFORE UPDATE OF cart_id, created_at ON shop.carts FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'key and age of a cart do not change', 'Make another cart.');
 
 CREATE TRIGGER carts_stay_with_their_customer BEFORE UPDATE OF customer_id ON shop.carts FOR EACH ROW WHEN (((old.customer_id IS NOT NULL) AND (new.customer_id IS DISTINCT FROM old.customer_id))) EXECUTE FUNCTION shop.refuse('SH102', 'a customer''s cart stays with the customer', 'Copy its lines to another cart.');
 
@@ -8872,6 +9029,10 @@ CREATE TRIGGER customers_audit AFTER INSERT OR UPDATE ON shop.customers FOR EACH
 
 CREATE TRIGGER customers_refuse_truncate BEFORE TRUNCATE ON shop.customers FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
+CREATE TRIGGER customers_register_now BEFORE INSERT ON shop.customers FOR EACH ROW WHEN (((new.created_at IS DISTINCT FROM now()) OR (new.updated_at IS DISTINCT FROM now()))) EXECUTE FUNCTION shop.refuse('SH103', 'the moment an account is made is the server''s', 'Leave created_at and updated_at out.');
+
+CREATE TRIGGER customers_registered_once BEFORE UPDATE OF customer_id, created_at ON shop.customers FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'key and age of an account do not change', 'Leave customer_id and created_at alone.');
+
 CREATE TRIGGER customers_stay_erased BEFORE UPDATE ON shop.customers FOR EACH ROW WHEN ((old.status = 'erased'::shop.customer_status)) EXECUTE FUNCTION shop.refuse('SH102', 'an erased customer stays erased', 'A returning person registers again.');
 
 CREATE TRIGGER customers_touch BEFORE UPDATE ON shop.customers FOR EACH ROW EXECUTE FUNCTION shop.touch_updated_at();
@@ -8931,6 +9092,8 @@ CREATE TRIGGER login_attempts_refuse_truncate BEFORE TRUNCATE ON shop.login_atte
 CREATE TRIGGER login_sessions_are_of_a_customer BEFORE INSERT ON shop.login_sessions FOR EACH ROW EXECUTE FUNCTION shop.refuse_for_erased();
 
 CREATE TRIGGER login_sessions_facts_are_immutable BEFORE UPDATE OF login_session_id, customer_id, token_digest, created_at ON shop.login_sessions FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH102', 'a session stays what it was opened as', 'Open another session.');
+
+CREATE TRIGGER login_sessions_open_now BEFORE INSERT ON shop.login_sessions FOR EACH ROW WHEN (((new.created_at IS DISTINCT FROM now()) OR (new.last_seen_at IS DISTINCT FROM now()))) EXECUTE FUNCTION shop.refuse('SH103', 'the moment a session is opened is the server''s', 'Leave created_at and last_seen_at out.');
 
 CREATE TRIGGER login_sessions_refuse_truncate BEFORE TRUNCATE ON shop.login_sessions FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
@@ -9180,7 +9343,7 @@ CREATE TRIGGER stock_movements_change_levels AFTER INSERT ON shop.stock_movement
 
 CREATE TRIGGER stock_movements_happen_now BEFORE INSERT ON shop.stock_movements FOR EACH ROW WHEN ((new.moved_at IS DISTINCT FROM now())) EXECUTE FUNCTION shop.refuse('SH103', 'the moment of a movement is the server''s', 'Leave moved_at out.');
 
-CREATE TRIGGER stock_movements_of_orders_follow_their_rows BEFORE INSERT ON shop.stock_movements FOR EACH ROW WHEN ((new.kind = ANY (ARRAY['reservation'::shop.stock_movement_kind, 'release'::shop.stock_movement_kind, 'shipment'::shop.stock_movement_kind, 'return'::shop.stock_movement_kind]))) EXECUTE FUNCTION shop.refuse_direct_write('Insert allocations, shipment items or receipts of returns.');
+CREATE TRIGGER stock_movements_of_orders_follow_their_rows BEFORE INSERT ON shop.stock_movements FOR EACH ROW WHEN (((pg_trigger_depth() = 0) AND (new.kind = ANY (ARRAY['reservation'::shop.stock_movement_kind, 'release'::shop.stock_movement_kind, 'shipment'::shop.stock_movement_kind, 'return'::shop.stock_movement_kind])))) EXECUTE FUNCTION shop.refuse_direct_write('Insert allocations, shipment items or receipts of returns.');
 
 CREATE TRIGGER tax_classes_refuse_truncate BEFORE TRUNCATE ON shop.tax_classes FOR EACH STATEMENT EXECUTE FUNCTION shop.refuse('SH101', 'no table of the shop is truncated', 'Sample data are replaced by data_loader.py --replace; everything else is archived or purged.');
 
@@ -9510,47 +9673,47 @@ ALTER TABLE shop.account_tokens ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE shop.addresses ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY all_rows ON shop.addresses FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.addresses FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.cart_items FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.cart_items FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.carts FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.carts FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.coupon_redemptions FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.coupon_redemptions FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.credit_notes FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.credit_notes FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.customers FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.customers FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.invoices FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.invoices FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.order_addresses FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.order_addresses FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.order_allocations FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.order_allocations FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.order_item_cancellations FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.order_item_cancellations FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.order_item_taxes FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.order_item_taxes FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.order_items FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.order_items FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.order_shipping_taxes FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.order_shipping_taxes FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.order_status_history FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.order_status_history FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.orders FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.orders FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.payments FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.payments FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.refunds FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.refunds FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.return_items FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.return_items FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.returns FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.returns FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.shipment_items FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.shipment_items FOR SELECT TO shop_backoffice, shop_app USING (true);
 
-CREATE POLICY all_rows ON shop.shipments FOR SELECT TO shop_app, shop_backoffice USING (true);
+CREATE POLICY all_rows ON shop.shipments FOR SELECT TO shop_backoffice, shop_app USING (true);
 
 ALTER TABLE shop.cart_items ENABLE ROW LEVEL SECURITY;
 
@@ -9586,13 +9749,13 @@ ALTER TABLE shop.order_status_history ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY own_rows ON shop.addresses FOR SELECT TO shop_storefront USING ((customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif")));
+CREATE POLICY own_rows ON shop.addresses FOR SELECT TO shop_storefront USING ((customer_id = (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_rows ON shop.cart_items FOR SELECT TO shop_storefront USING ((EXISTS ( SELECT
    FROM shop.carts c
   WHERE ((c.cart_id = cart_items.cart_id) AND (c.customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif"))))));
 
-CREATE POLICY own_rows ON shop.carts FOR SELECT TO shop_storefront USING ((customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif")));
+CREATE POLICY own_rows ON shop.carts FOR SELECT TO shop_storefront USING ((customer_id = (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_rows ON shop.coupon_redemptions FOR SELECT TO shop_storefront USING ((EXISTS ( SELECT
    FROM shop.orders o
@@ -9602,7 +9765,7 @@ CREATE POLICY own_rows ON shop.credit_notes FOR SELECT TO shop_storefront USING 
    FROM shop.orders o
   WHERE ((o.order_id = credit_notes.order_id) AND (o.customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif"))))));
 
-CREATE POLICY own_rows ON shop.customers FOR SELECT TO shop_storefront USING ((customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif")));
+CREATE POLICY own_rows ON shop.customers FOR SELECT TO shop_storefront USING ((customer_id = (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_rows ON shop.invoices FOR SELECT TO shop_storefront USING ((EXISTS ( SELECT
    FROM shop.orders o
@@ -9636,7 +9799,7 @@ CREATE POLICY own_rows ON shop.order_status_history FOR SELECT TO shop_storefron
    FROM shop.orders o
   WHERE ((o.order_id = order_status_history.order_id) AND (o.customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif"))))));
 
-CREATE POLICY own_rows ON shop.orders FOR SELECT TO shop_storefront USING ((customer_id = ( SELECT (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid AS "nullif")));
+CREATE POLICY own_rows ON shop.orders FOR SELECT TO shop_storefront USING ((customer_id = (NULLIF(current_setting('shop.customer_id'::text, true), ''::text))::uuid));
 
 CREATE POLICY own_rows ON shop.payments FOR SELECT TO shop_storefront USING ((EXISTS ( SELECT
    FROM shop.orders o
@@ -9881,9 +10044,9 @@ GRANT ALL ON FUNCTION api.receive_stock(variant_id bigint, warehouse_id bigint, 
 REVOKE ALL ON FUNCTION api.record_login_attempt(email text, succeeded boolean, ip_address inet) FROM PUBLIC;
 GRANT ALL ON FUNCTION api.record_login_attempt(email text, succeeded boolean, ip_address inet) TO shop_app;
 
-REVOKE ALL ON FUNCTION api.record_payment_event(provider text, provider_event_id text, payment_id uuid, kind text, amount_minor bigint, currency text, occurred_at timestamp with time zone, provider_reference text, payload jsonb, refund_id uuid) FROM PUBLIC;
-GRANT ALL ON FUNCTION api.record_payment_event(provider text, provider_event_id text, payment_id uuid, kind text, amount_minor bigint, currency text, occurred_at timestamp with time zone, provider_reference text, payload jsonb, refund_id uuid) TO shop_app;
-GRANT ALL ON FUNCTION api.record_payment_event(provider text, provider_event_id text, payment_id uuid, kind text, amount_minor bigint, currency text, occurred_at timestamp with time zone, provider_reference text, payload jsonb, refund_id uuid) TO shop_backoffice;
+REVOKE ALL ON FUNCTION api.record_payment_event(provider text, provider_event_id text, payment_id uuid, kind text, amount_minor bigint, currency text, occurred_at timestamp with time zone, provider_reference text, payload jsonb, refund_id uuid, dispute_reference text) FROM PUBLIC;
+GRANT ALL ON FUNCTION api.record_payment_event(provider text, provider_event_id text, payment_id uuid, kind text, amount_minor bigint, currency text, occurred_at timestamp with time zone, provider_reference text, payload jsonb, refund_id uuid, dispute_reference text) TO shop_app;
+GRANT ALL ON FUNCTION api.record_payment_event(provider text, provider_event_id text, payment_id uuid, kind text, amount_minor bigint, currency text, occurred_at timestamp with time zone, provider_reference text, payload jsonb, refund_id uuid, dispute_reference text) TO shop_backoffice;
 
 REVOKE ALL ON FUNCTION api.register_customer(customer_id uuid, email text, full_name text, password_hash text, phone text) FROM PUBLIC;
 GRANT ALL ON FUNCTION api.register_customer(customer_id uuid, email text, full_name text, password_hash text, phone text) TO shop_app;
@@ -10134,6 +10297,8 @@ REVOKE ALL ON FUNCTION shop.count_units_on_order() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.coupon_uses_by_customer(wanted_coupon_id bigint) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION shop.decoy_hash() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION shop.end_order(header shop.orders, ended shop.order_status, why text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.erase_now(who uuid, address text, is_theirs boolean) FROM PUBLIC;
@@ -10161,6 +10326,8 @@ REVOKE ALL ON FUNCTION shop.invariant_coupons_are_released_with_orders() FROM PU
 REVOKE ALL ON FUNCTION shop.invariant_coupons_keep_customer_limit() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.invariant_deployment_is_one_row() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.invariant_disputes_stand_in_the_books() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.invariant_document_numbers_have_no_gap() FROM PUBLIC;
 
@@ -10251,6 +10418,8 @@ REVOKE ALL ON FUNCTION shop.locked_until(digest bytea) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.login_gate(digest bytea) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION shop.lost_in_disputes(wanted_payment_id uuid, wanted_currency text) FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION shop.move_category_subtree() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.normalized_email(email text) FROM PUBLIC;
@@ -10262,6 +10431,8 @@ REVOKE ALL ON FUNCTION shop.number_outbox_event() FROM PUBLIC;
 REVOKE ALL ON FUNCTION shop.payment_deadline() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.pick_shipment(wanted_order_id uuid, wanted_warehouse_id bigint, line_numbers smallint[], quantities integer[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION shop.post_dispute(event_id bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.post_journal(wanted_kind shop.journal_kind, about_order uuid, about_event bigint, wanted_currency text, words text, accounts text[], amounts bigint[]) FROM PUBLIC;
 
@@ -10342,6 +10513,9 @@ REVOKE ALL ON FUNCTION shop.ship_items() FROM PUBLIC;
 REVOKE ALL ON FUNCTION shop.slots_gate(variant_id bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION shop.taken_back(header shop.orders, wanted_kind shop.journal_kind, OUT goods bigint, OUT delivery bigint, OUT tax bigint) FROM PUBLIC;
+
+GRANT SELECT ON TABLE shop.tax_rates TO shop_app;
+GRANT SELECT ON TABLE shop.tax_rates TO shop_backoffice;
 
 REVOKE ALL ON FUNCTION shop.tax_rates_at(country text, region text, at timestamp with time zone) FROM PUBLIC;
 
@@ -10637,9 +10811,6 @@ GRANT SELECT ON TABLE shop.stock_movements TO shop_backoffice;
 GRANT SELECT ON TABLE shop.tax_classes TO shop_app;
 GRANT SELECT ON TABLE shop.tax_classes TO shop_backoffice;
 
-GRANT SELECT ON TABLE shop.tax_rates TO shop_app;
-GRANT SELECT ON TABLE shop.tax_rates TO shop_backoffice;
-
 GRANT SELECT ON TABLE shop.variant_option_values TO shop_app;
 GRANT SELECT ON TABLE shop.variant_option_values TO shop_backoffice;
 
@@ -10653,4 +10824,4 @@ ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON TYPES FROM PUBLIC;
 
 ALTER DEFAULT PRIVILEGES FOR ROLE shop_owner REVOKE ALL ON FUNCTIONS FROM PUBLIC;
 
--- fingerprint: 883a7a7b307dc44fc2b5e0d5d0fd18a3dfa12b666f887bc891a41d1c7110677c
+-- fingerprint: 26d32fb521529b205194c960705227dbba177fec3918b1cf1a03f5e4fecab173

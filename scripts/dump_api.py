@@ -5,11 +5,9 @@ example in one of them, and drops them.
 """
 
 import argparse
-import difflib
-import sys
 from pathlib import Path
 
-from ecommerce_dms import api_reference, console, migrations
+from ecommerce_dms import api_reference, console, generated_file, migrations
 from ecommerce_dms.scratch import scratch_database
 from ecommerce_dms.settings import Settings, add_connection_arguments, load_settings
 
@@ -29,12 +27,12 @@ def main(argv: list[str] | None = None) -> int:
     console.say(f"Server: {settings.describe()}")
     with console.step("Upgrading a scratch database, and running the examples in it"):
         wanted = pages(settings)
-    if arguments.check:
-        return max(_compare(DOCS / name, content) for name, content in wanted.items())
-    for name, content in wanted.items():
-        (DOCS / name).write_text(content, encoding="utf-8")
-        console.say(f"Wrote {DOCS / name}.")
-    return 0
+    return max(
+        generated_file.put(
+            DOCS / name, content, check=arguments.check, source="the database", program=Path(__file__).name
+        )
+        for name, content in wanted.items()
+    )
 
 
 def pages(settings: Settings) -> dict[str, str]:
@@ -49,20 +47,6 @@ def pages(settings: Settings) -> dict[str, str]:
             "sql_api.md": api_reference.markdown(api_reference.read(template)),
             "worked_example.md": api_reference.worked_example_md(worked_example),
         }
-
-
-def _compare(path: Path, wanted: str) -> int:
-    present = path.read_text(encoding="utf-8") if path.exists() else ""
-    if present == wanted:
-        console.say(f"docs/{path.name} is up to date.")
-        return 0
-    sys.stdout.writelines(
-        difflib.unified_diff(
-            present.splitlines(keepends=True), wanted.splitlines(keepends=True), f"docs/{path.name}", "the database"
-        )
-    )
-    console.say(f"docs/{path.name} is not what the database says: run scripts/dump_api.py and commit it.")
-    return 1
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,13 +1,12 @@
 """Writes docs/commands.md: what each program here says about itself when asked with --help."""
 
 import argparse
-import difflib
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-from ecommerce_dms import console
+from ecommerce_dms import console, generated_file
 
 SCRIPTS = Path(__file__).parent
 COMMANDS_MD = SCRIPTS.parent / "docs" / "commands.md"
@@ -30,11 +29,9 @@ def main(argv: list[str] | None = None) -> int:
     """Write or check the file. Returns the exit code."""
     arguments = _parser().parse_args(argv)
     wanted = commands_md()
-    if arguments.check:
-        return _compare(COMMANDS_MD.read_text(encoding="utf-8") if COMMANDS_MD.exists() else "", wanted)
-    COMMANDS_MD.write_text(wanted, encoding="utf-8")
-    console.say(f"Wrote {COMMANDS_MD}.")
-    return 0
+    return generated_file.put(
+        COMMANDS_MD, wanted, check=arguments.check, source="the programs", program=Path(__file__).name
+    )
 
 
 def commands_md() -> str:
@@ -60,19 +57,6 @@ def help_of(program: Path) -> str:
     interpreter = "bash" if program.suffix == ".sh" else sys.executable
     done = subprocess.run([interpreter, program, "--help"], env=environment, capture_output=True, text=True, check=True)
     return done.stdout
-
-
-def _compare(present: str, wanted: str) -> int:
-    if present == wanted:
-        console.say("docs/commands.md is up to date.")
-        return 0
-    sys.stdout.writelines(
-        difflib.unified_diff(
-            present.splitlines(keepends=True), wanted.splitlines(keepends=True), "docs/commands.md", "the programs"
-        )
-    )
-    console.say("docs/commands.md is not what the programs say: run scripts/dump_commands.py and commit it.")
-    return 1
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -5,11 +5,9 @@ drops it.
 """
 
 import argparse
-import difflib
-import sys
 from pathlib import Path
 
-from ecommerce_dms import console, data_dictionary, migrations
+from ecommerce_dms import console, data_dictionary, generated_file, migrations
 from ecommerce_dms.scratch import scratch_database
 from ecommerce_dms.settings import Settings, add_connection_arguments, load_settings
 
@@ -29,11 +27,9 @@ def main(argv: list[str] | None = None) -> int:
     console.say(f"Server: {settings.describe()}")
     with console.step("Upgrading a scratch database and reading its catalogue"):
         wanted = data_dictionary_md(settings)
-    if arguments.check:
-        return _compare(DATA_DICTIONARY_MD.read_text(encoding="utf-8") if DATA_DICTIONARY_MD.exists() else "", wanted)
-    DATA_DICTIONARY_MD.write_text(wanted, encoding="utf-8")
-    console.say(f"Wrote {DATA_DICTIONARY_MD}.")
-    return 0
+    return generated_file.put(
+        DATA_DICTIONARY_MD, wanted, check=arguments.check, source="the database", program=Path(__file__).name
+    )
 
 
 def data_dictionary_md(settings: Settings) -> str:
@@ -41,22 +37,6 @@ def data_dictionary_md(settings: Settings) -> str:
     with scratch_database(settings) as scratch:
         migrations.upgrade(scratch, environment="test")
         return data_dictionary.markdown(data_dictionary.read(scratch))
-
-
-def _compare(present: str, wanted: str) -> int:
-    if present == wanted:
-        console.say("docs/data_dictionary.md is up to date.")
-        return 0
-    sys.stdout.writelines(
-        difflib.unified_diff(
-            present.splitlines(keepends=True),
-            wanted.splitlines(keepends=True),
-            "docs/data_dictionary.md",
-            "the database",
-        )
-    )
-    console.say("docs/data_dictionary.md is not what the database says: run scripts/dump_dictionary.py and commit it.")
-    return 1
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -5,12 +5,10 @@ ends the file with its fingerprint, by which test_db.py compares a live server.
 """
 
 import argparse
-import difflib
-import sys
 from contextlib import closing
 from pathlib import Path
 
-from ecommerce_dms import console, fingerprint, migrations, schema_dump
+from ecommerce_dms import console, fingerprint, generated_file, migrations, schema_dump
 from ecommerce_dms.connection import connect
 from ecommerce_dms.scratch import scratch_database
 from ecommerce_dms.settings import Settings, add_connection_arguments, load_settings
@@ -37,11 +35,9 @@ def main(argv: list[str] | None = None) -> int:
     console.say(f"Server: {settings.describe()}")
     with console.step("Upgrading a scratch database and dumping it"):
         wanted = schema_sql(settings)
-    if arguments.check:
-        return _compare(SCHEMA_SQL.read_text(encoding="utf-8") if SCHEMA_SQL.exists() else "", wanted)
-    SCHEMA_SQL.write_text(wanted, encoding="utf-8")
-    console.say(f"Wrote {SCHEMA_SQL}.")
-    return 0
+    return generated_file.put(
+        SCHEMA_SQL, wanted, check=arguments.check, source="the migrations", program=Path(__file__).name
+    )
 
 
 def schema_sql(settings: Settings) -> str:
@@ -52,21 +48,6 @@ def schema_sql(settings: Settings) -> str:
             digest = fingerprint.read(connection).digest
         text = schema_dump.dump(scratch)
     return f"{HEADER.format(revision=migrations.head())}{text}\n-- fingerprint: {digest}\n"
-
-
-def _compare(present: str, wanted: str) -> int:
-    if present == wanted:
-        console.say("schema/schema.sql is up to date.")
-        return 0
-    lines = difflib.unified_diff(
-        present.splitlines(keepends=True),
-        wanted.splitlines(keepends=True),
-        "schema/schema.sql",
-        "the migrations",
-    )
-    sys.stdout.writelines(lines)
-    console.say("schema/schema.sql is not what the migrations make: run scripts/dump_schema.py and commit it.")
-    return 1
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -6,12 +6,10 @@ else on the page is written by people and kept.
 """
 
 import argparse
-import difflib
 import re
-import sys
 from pathlib import Path
 
-from ecommerce_dms import console, migrations, security_page
+from ecommerce_dms import console, generated_file, migrations, security_page
 from ecommerce_dms.console import UserError
 from ecommerce_dms.scratch import scratch_database
 from ecommerce_dms.settings import Settings, add_connection_arguments, load_settings
@@ -33,11 +31,9 @@ def main(argv: list[str] | None = None) -> int:
     present = SECURITY_MD.read_text(encoding="utf-8")
     with console.step("Upgrading a scratch database, and reading its list of personal columns"):
         wanted = security_md(settings, present)
-    if arguments.check:
-        return _compare(present, wanted)
-    SECURITY_MD.write_text(wanted, encoding="utf-8")
-    console.say(f"Wrote {SECURITY_MD}.")
-    return 0
+    return generated_file.put(
+        SECURITY_MD, wanted, check=arguments.check, source="the matrix", program=Path(__file__).name
+    )
 
 
 def security_md(settings: Settings, present: str) -> str:
@@ -60,19 +56,6 @@ def fill(page: str, parts: dict[str, str]) -> str:
             flags=re.DOTALL,
         )
     return page
-
-
-def _compare(present: str, wanted: str) -> int:
-    if present == wanted:
-        console.say("docs/security.md is up to date.")
-        return 0
-    sys.stdout.writelines(
-        difflib.unified_diff(
-            present.splitlines(keepends=True), wanted.splitlines(keepends=True), "docs/security.md", "the matrix"
-        )
-    )
-    console.say("docs/security.md is not what the matrix says: run scripts/dump_security.py and commit it.")
-    return 1
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,6 +11,7 @@ import argparse
 
 from ecommerce_dms import console
 from ecommerce_dms.drills import failover, rds, rds_failover
+from ecommerce_dms.number_argument import number_between
 from ecommerce_dms.settings import add_connection_arguments, load_settings
 
 EXAMPLES = """\
@@ -72,9 +73,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(metavar="WHERE", required=True)
     local = commands.add_parser("local", help="two servers on this machine")
-    local.add_argument("--rounds", metavar="N", type=_number(1, 100), default=1, help="how often (default: 1)")
+    local.add_argument("--rounds", metavar="N", type=number_between(1, 100), default=1, help="how often (default: 1)")
     local.add_argument(
-        "--orders", metavar="N", type=_number(200, 1_000_000), default=200, help="size of the shop (default: 200)"
+        "--orders",
+        metavar="N",
+        type=number_between(200, 1_000_000),
+        default=200,
+        help="size of the shop (default: 200)",
     )
     local.add_argument("--asynchronous", action="store_true", help="the control: the standby lags, and writes are lost")
     local.set_defaults(run=_local)
@@ -86,17 +91,6 @@ def _parser() -> argparse.ArgumentParser:
     add_connection_arguments(remote)
     remote.set_defaults(run=_rds)
     return parser
-
-
-def _number(least: int, most: int):
-    def parse(text: str) -> int:
-        number = int(text)
-        if not least <= number <= most:
-            raise argparse.ArgumentTypeError(f"{number:,} is not between {least:,} and {most:,}")
-        return number
-
-    parse.__name__ = "number"
-    return parse
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from pathlib import Path
 from ecommerce_dms import console
 from ecommerce_dms.drills import point_in_time, rds, rds_restore
 from ecommerce_dms.drills.rds_restore import Wish
+from ecommerce_dms.number_argument import number_between
 from ecommerce_dms.settings import add_connection_arguments, load_settings
 
 EXAMPLES = """\
@@ -90,9 +91,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="WHAT", required=True)
 
     local = commands.add_parser("local", help="a base backup and archived log on this machine")
-    local.add_argument("--moments", metavar="N", type=_number(1, 100), default=2, help="how many (default: 2)")
+    local.add_argument("--moments", metavar="N", type=number_between(1, 100), default=2, help="how many (default: 2)")
     local.add_argument(
-        "--orders", metavar="N", type=_number(200, 1_000_000), default=200, help="size of the shop (default: 200)"
+        "--orders",
+        metavar="N",
+        type=number_between(200, 1_000_000),
+        default=200,
+        help="size of the shop (default: 200)",
     )
     local.add_argument("--seed", metavar="N", type=int, default=1, help="other moments (default: 1)")
     local.set_defaults(run=_local)
@@ -132,17 +137,6 @@ def _add_instance(parser: argparse.ArgumentParser) -> None:
 def _moment(text: str) -> dt.datetime:
     moment = dt.datetime.fromisoformat(text)
     return moment.astimezone(dt.UTC) if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-
-
-def _number(least: int, most: int):
-    def parse(text: str) -> int:
-        number = int(text)
-        if not least <= number <= most:
-            raise argparse.ArgumentTypeError(f"{number:,} is not between {least:,} and {most:,}")
-        return number
-
-    parse.__name__ = "number"
-    return parse
 
 
 if __name__ == "__main__":

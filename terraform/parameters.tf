@@ -3,7 +3,8 @@
 # says none. Both are facts of the engine: check them against `aws rds describe-engine-default-parameters` when the
 # major version changes.
 #
-# Not here: statement_timeout, which belongs to roles (a migration may take longer than a checkout).
+# Not here: statement_timeout and lock_timeout, which belong to logins (a migration may take longer than a checkout):
+# scripts/db_roles.py sets them.
 
 locals {
   parameter_table = {

@@ -57,6 +57,28 @@ LOGINS = (
 )
 
 
+# What a session of a group's logins may take before the server ends it, unless the session says otherwise: long enough for the
+# slowest thing the group is there for, and short enough that a client which hangs, or forgot a transaction, frees its locks before
+# customers notice. Nothing for deployments: schema/migrations/env.py sets its own. Settings are not inherited from groups, so
+# each login has them.
+LIMITS: dict[str, dict[str, str]] = {
+    "shop_app": {"statement_timeout": "1min", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "30s"},
+    "shop_storefront": {"statement_timeout": "15s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "15s"},
+    "shop_backoffice": {
+        "statement_timeout": "2min",
+        "lock_timeout": "10s",
+        "idle_in_transaction_session_timeout": "1min",
+    },
+    "shop_analyst": {
+        "statement_timeout": "15min",
+        "lock_timeout": "10s",
+        "idle_in_transaction_session_timeout": "15min",
+    },
+    "shop_monitor": {"statement_timeout": "10min", "lock_timeout": "1s", "idle_in_transaction_session_timeout": "1min"},
+    "shop_ci": {"statement_timeout": "30min", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "5min"},
+}
+
+
 class LoginRefused(UserError):  # noqa: N818 (reads as a sentence where it is caught)
     """A login cannot be made or rotated as asked; says why and what to do."""
 
@@ -69,6 +91,7 @@ class Present:
     groups: tuple[str, ...]
     has_iam: bool
     powers: tuple[str, ...]
+    settings: tuple[str, ...]
 
 
 def known(name: str, group: str | None) -> Login:
@@ -110,7 +133,8 @@ SELECT r.rolname::text,
        array_remove(ARRAY[
            CASE WHEN rolsuper THEN 'SUPERUSER' END, CASE WHEN rolcreaterole THEN 'CREATEROLE' END,
            CASE WHEN rolcreatedb THEN 'CREATEDB' END, CASE WHEN rolbypassrls THEN 'BYPASSRLS' END,
-           CASE WHEN rolreplication THEN 'REPLICATION' END], NULL)
+           CASE WHEN rolreplication THEN 'REPLICATION' END], NULL),
+       coalesce(rolconfig, '{}')
 FROM pg_roles AS r
 WHERE rolcanlogin
 ORDER BY 1
@@ -121,7 +145,9 @@ def present(connection: Any) -> dict[str, Present]:
     """All login roles of the server, by name."""
     with connection.cursor() as cursor:
         cursor.execute(_PRESENT, {"groups": list(GROUPS)})
-        found = {row[0]: Present(row[0], tuple(row[1]), row[2], tuple(row[3])) for row in cursor.fetchall()}
+        found = {
+            row[0]: Present(row[0], tuple(row[1]), row[2], tuple(row[3]), tuple(row[4])) for row in cursor.fetchall()
+        }
     connection.rollback()
     return found
 
@@ -197,6 +223,15 @@ def _ensure_role(cursor: Any, role: str, login: Login, found: Present | None) ->
     if found is None or login.group not in found.groups:
         cursor.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(login.group), sql.Identifier(role)))
         done.append(f"{role} is a member of {login.group}")
+    # A limit that somebody chose for this login stays.
+    chosen = {setting.partition("=")[0] for setting in found.settings} if found else set()
+    missing = {name: value for name, value in LIMITS.get(login.group, {}).items() if name not in chosen}
+    for name, value in missing.items():
+        cursor.execute(
+            sql.SQL("ALTER ROLE {} SET {} = {}").format(sql.Identifier(role), sql.Identifier(name), sql.Literal(value))
+        )
+    if missing:
+        done.append(f"{role} has {', '.join(f'{name} {value}' for name, value in missing.items())}")
     return done
 
 

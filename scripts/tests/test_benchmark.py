@@ -225,7 +225,11 @@ def test_constrained_is_the_bare_statement_in_the_schema_with_the_constraints() 
 
 def test_row_by_row_writes_each_line_for_itself() -> None:
     text = pgbench.order_script("row_by_row", 3, warehouse=7, total_minor=3499, articles="100 + {line}")
-    assert re.findall(r"VALUES \(:order_id::uuid, (\d) , (:v\d) , 'EUR'", text) == [("1", ":v0"), ("2", ":v1"), ("3", ":v2")]
+    assert re.findall(r"VALUES \(:order_id::uuid, (\d) , (:v\d) , 'EUR'", text) == [
+        ("1", ":v0"),
+        ("2", ":v1"),
+        ("3", ":v2"),
+    ]
 
 
 def test_a_script_is_written_out_for_its_lines() -> None:

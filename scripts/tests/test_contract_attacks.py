@@ -4,7 +4,8 @@ import datetime as dt
 
 import psycopg2
 import pytest
-from contract_shop import HASH, address, callers, errors_of, tell, together, uuid7
+from contract_shop import HASH, address, callers, errors_of, place, tell, together, uuid7
+from psycopg2 import extensions
 
 EMAIL = "ada@example.com"
 
@@ -187,6 +188,64 @@ def test_nothing_leaves_once_the_authorization_was_taken_back(shop):
 
 
 # Accounts ----------------------------------------------------------------------------------------------------------------
+
+
+# Every setting that a session may change and that could bend what a function of the owner reads, writes or compares.
+SETTINGS = {
+    "search_path": "pg_temp, public",
+    "row_security": "off",
+    "standard_conforming_strings": "off",
+    "escape_string_warning": "off",
+    "backslash_quote": "on",
+    "transform_null_equals": "on",
+    "array_nulls": "off",
+    "quote_all_identifiers": "on",
+    "DateStyle": "German",
+    "IntervalStyle": "sql_standard",
+    "TimeZone": "Pacific/Kiritimati",
+    "bytea_output": "escape",
+    "extra_float_digits": "-15",
+    "default_text_search_config": "pg_catalog.german",
+    "plan_cache_mode": "force_custom_plan",
+    "check_function_bodies": "off",
+    "constraint_exclusion": "on",
+    "enable_indexscan": "off",
+}
+
+
+def test_no_setting_of_a_session_bends_what_a_function_does(shop):
+    customer, variant = shop.customer(), shop.variant(stock=9)
+    cart = shop.cart({variant: 3}, customer=customer)
+    hostile = shop.caller()
+    # psycopg2 reads no moment but ISO's.
+    extensions.register_type(extensions.new_type((1184,), "MOMENT", lambda value, _: value), hostile.connection)
+    for name, value in SETTINGS.items():
+        hostile.query("SELECT set_config(%s, %s, false)", (name, value))
+    quoted = shop.quote(cart)
+    assert hostile.call("quote_cart", cart_id=cart, country="DE", region=None, shipping_method="standard") == quoted
+    order = place(shop.app, cart, quoted["total_minor"])
+    # The same request, by its digest; and the same lock-out, session and page.
+    assert place(hostile, cart, quoted["total_minor"], order=order) == order
+    for caller in (shop.app, hostile) * 3:
+        caller.call("record_login_attempt", email="Ada@example.com", succeeded=False)
+    waits = [caller.rows("credential_for_login", email="ada@EXAMPLE.com") for caller in (shop.app, hostile)]
+    assert waits[0][0][:2] == waits[1][0][:2]
+    assert None not in (waits[0][0][2], waits[1][0][2])
+    digest = b"d" * 32
+    hostile.call("open_session", login_session_id=uuid7(), customer_id=customer, token_digest=digest)
+    assert shop.app.rows("resume_session", token_digest=digest)[0][1] == customer
+    found = [
+        [row[0] for row in caller.rows("search_products", query="product", category_id=None, currency="EUR")]
+        for caller in (shop.app, hostile)
+    ]
+    assert found[0] == found[1] != []
+    payment = uuid7()
+    hostile.call("start_payment", payment_id=payment, order_id=order, provider="stripe", method="card")
+    assert tell(hostile, payment, "captured", quoted["total_minor"]) == "applied"
+    invoices = [caller.rows("issue_invoice", order_id=order)[0][:2] for caller in (hostile, shop.app)]
+    assert invoices[0] == invoices[1]
+    hostile.close()
+    assert shop.violations() == []
 
 
 @pytest.mark.parametrize(

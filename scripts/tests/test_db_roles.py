@@ -110,6 +110,26 @@ def test_repeating_it_changes_neither_roles_nor_secrets(
     assert "shop_web: is there already." in capsys.readouterr().err
 
 
+def test_every_login_but_deployments_has_limits_and_one_that_somebody_chose_stays(prepared: Settings, aws: Any) -> None:
+    run(prepared, "CREATE ROLE shop_web_a LOGIN", "ALTER ROLE shop_web_a SET statement_timeout = '3s'")
+    assert db_roles.main(["create", "--auth", "secret", "--stack", STACK]) == 0
+    said = dict(run(prepared, "SELECT rolname::text, rolconfig FROM pg_roles WHERE rolconfig IS NOT NULL"))
+    for login in LOGINS:
+        for role in login_roles.roles_of(login, "secret"):
+            limits = dict(login_roles.LIMITS.get(login.group, {}))
+            limits |= {"statement_timeout": "3s"} if role == "shop_web_a" else {}
+            assert sorted(said.get(role, [])) == sorted(f"{name}={value}" for name, value in limits.items()), role
+    assert {login.group for login in LOGINS} - login_roles.LIMITS.keys() == {"shop_migrator"}
+    with closing(connect(prepared)) as connection:
+        parameters = connection_parameters(prepared) | dict(
+            zip(("user", "password"), (content(aws, "shop-web")[key] for key in ("username", "password")), strict=True)
+        )
+        with closing(psycopg2.connect(**parameters)) as own, own.cursor() as cursor:
+            cursor.execute("SHOW lock_timeout")
+            assert cursor.fetchone() == ("5s",)
+        connection.rollback()
+
+
 def test_a_secret_that_no_longer_opens_the_door_is_mended(prepared: Settings, aws: Any) -> None:
     arguments = ["create", "shop_web", "--auth", "secret", "--stack", STACK]
     db_roles.main(arguments)

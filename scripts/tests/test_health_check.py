@@ -120,6 +120,16 @@ def test_a_healthy_shop_is_silent_and_nothing_is_left_out(healthy: Settings, mon
     assert report.exit_code(results) == report.EXIT_OK
 
 
+def test_dead_rows_that_a_table_is_allowed_are_no_fault(
+    healthy: Settings, superuser: Settings, monitor: tuple[str, str]
+) -> None:
+    with FAULTS["missing-vacuum"](healthy, superuser):
+        (before,) = examine(healthy, monitor, "missing-vacuum")
+        run(healthy, "ALTER TABLE shop.churned SET (autovacuum_vacuum_threshold = 100000)")
+        (after,) = examine(healthy, monitor, "missing-vacuum")
+    assert (before.severity, after.severity) == ("critical", "ok")
+
+
 def test_findings_show_no_query_text(healthy: Settings, monitor: tuple[str, str]) -> None:
     with session(healthy, "SELECT 'ada@example.com'"):
         (result,) = examine(healthy, monitor, "idle-in-transaction", idle_transaction_warning_seconds=0)

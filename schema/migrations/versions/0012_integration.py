@@ -99,7 +99,11 @@ def upgrade() -> None:
         ),
         schema="shop",
         comment="Transactional outbox: delivered at least once, in sequence per aggregate. The key begins with the time, so that the table can be partitioned later.",
-        postgresql_with={"fillfactor": "80"},
+        postgresql_with={
+            "fillfactor": "80",
+            "autovacuum_vacuum_scale_factor": "0.01",
+            "autovacuum_vacuum_threshold": "1000",
+        },
     )
     op.create_index(
         "ix_outbox_events_unpublished",

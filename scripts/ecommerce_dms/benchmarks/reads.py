@@ -265,10 +265,17 @@ def _policies(shop: BenchmarkShop) -> Table:
     function = f"SELECT * FROM api.order_history('{customer}')"  # noqa: S608 (a key that the shop just gave)
     unguarded = function.replace("api.order_history", "api.unguarded_history")
     ((definition,),) = shop.execute("SELECT pg_get_functiondef('api.order_history'::regproc)")
-    bare = re.sub(r"\n *may_proceed := shop\.require_own\([^\n]*;", "", definition).replace(
-        "order_history", "unguarded_history"
+    bare, guards = re.subn(r"\n *may_proceed := shop\.require_own\([^\n]*;", "", definition)
+    if guards != 1:
+        raise console.UserError(
+            "api.order_history no longer asks as it did: say in benchmarks/reads.py what to leave out"
+        )
+    bare = bare.replace("order_history", "unguarded_history")
+    # Of the same owner: a superuser's function would not be asked for a privilege either.
+    shop.execute(
+        f"{bare}; ALTER FUNCTION api.unguarded_history OWNER TO shop_owner;"
+        " GRANT EXECUTE ON FUNCTION api.unguarded_history TO shop_storefront"
     )
-    shop.execute(f"{bare}; GRANT EXECUTE ON FUNCTION api.unguarded_history TO shop_storefront")
     # Each with what it is compared to.
     ways = {
         "the owner, whom no policy concerns": ("shop_owner", plain, ""),

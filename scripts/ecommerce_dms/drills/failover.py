@@ -15,7 +15,7 @@ from ecommerce_dms import console
 from ecommerce_dms.drills import local
 from ecommerce_dms.drills.local import Workshop, rows, superuser_of, wait_for
 from ecommerce_dms.drills.writers import Load, OrderWriter, missing
-from ecommerce_dms.embedded import EmbeddedServer, copies
+from ecommerce_dms.embedded import EmbeddedServer, copies, postmaster
 
 # Written by each writer before the kill, while the stream is cut, and after the promotion.
 _WRITES = 10
@@ -121,12 +121,8 @@ def _promote(standby: EmbeddedServer) -> None:
 
 
 def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+    if not postmaster.exists(pid):
         return False
-    except PermissionError:
-        return True
     try:
         # A process that nobody has taken note of has ended all the same.
         with open(f"/proc/{pid}/stat") as stat:  # noqa: PTH123 (may vanish at any moment)

@@ -37,7 +37,7 @@ def leaves_a_living_number(data: Path) -> bool:
     It may be the killed server itself, for the moment until its parent has taken note of its end.
     """
     pid = _pid(_lines(data))
-    return pid is not None and _exists(pid) and not _serves(pid, data)
+    return pid is not None and exists(pid) and not _serves(pid, data)
 
 
 def forget_reused_number(data: Path) -> None:
@@ -68,7 +68,8 @@ def _pid(lines: list[str]) -> int | None:
     return int(text) if text.isdecimal() else None
 
 
-def _exists(pid: int) -> bool:
+def exists(pid: int) -> bool:
+    """Whether there is a process of that id, whoever's it is."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
