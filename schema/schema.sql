@@ -9673,47 +9673,47 @@ ALTER TABLE shop.account_tokens ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE shop.addresses ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY all_rows ON shop.addresses FOR SELECT TO shop_backoffice, shop_app USING (true);
+CREATE POLICY all_rows ON shop.addresses FOR SELECT TO shop_app, shop_backoffice USING (true);
 
-CREATE POLICY all_rows ON shop.cart_items FOR SELECT TO shop_backoffice, shop_app USING (true);
+CREATE POLICY all_rows ON shop.cart_items FOR SELECT TO shop_app, shop_backoffice USING (true);
 
-CREATE POLICY all_rows ON shop.carts FOR SELECT TO shop_backoffice, shop_app USING (true);
+CREATE POLICY all_rows ON shop.carts FOR SELECT TO shop_app, shop_backoffice USING (true);
 
-CREATE POLICY all_rows ON shop.coupon_redemptions FOR SELECT TO shop_backoffice, shop_app USING (true);
+CREATE POLICY all_rows ON shop.coupon_redemptions FOR SELECT TO shop_app, shop_backoffice USING (true);
 
-CREATE POLICY all_rows ON shop.credit_notes FOR SELECT TO shop_backoffice, shop_app USING (true);
+CREATE POLICY all_rows ON shop.credit_notes FOR SELECT TO shop_app, shop_backoffice USING (true);
 
-CREATE POLICY all_rows ON shop.customers FOR SELECT TO shop_backoffice, shop_app USING (true);
+CREATE POLICY all_rows ON shop.customers FOR SELECT TO shop_app, shop_backoffice USING (true);
 
-CREATE POLICY all_rows ON shop.invoices FOR SELECT TO shop_backoffice, shop_app USING (true);
+CREATE POLICY all_rows ON shop.invoices FOR SELECT TO shop_app, shop_backoffice USING (true);
 
-CREATE POLICY all_rows ON shop.order_addresses FOR SELECT TO shop_backoffice, shop_app USING (true);
+CREATE POLICY all_rows ON shop.order_addresses FOR SELECT TO shop_app, shop_backoffice USING (true);
 
-CREATE POLICY all_rows ON shop.order_allocations FOR SELECT TO shop_backoffice, shop_app USING (true);
+CREATE POLICY all_rows ON shop.order_allocations FOR SELECT TO shop_app, shop_backoffice USING (true);
 
-CREATE POLICY all_rows ON shop.order_item_cancellations FOR SELECT TO shop_backoffice, shop_app USING (true);
+CREATE POLICY all_rows ON shop.order_item_cancellations FOR SELECT TO shop_app, shop_backoffice USING (true);
 
-CREATE POLICY all_rows ON shop.order_item_taxes FOR SELECT TO shop_backoffice, shop_app USING (true);
+CREATE POLICY all_rows ON shop.order_item_taxes FOR SELECT TO shop_app, shop_backoffice USING (true);
 
-CREATE POLICY all_rows ON shop.order_items FOR SELECT TO shop_backoffice, shop_app USING (true);
+CREATE POLICY all_rows ON shop.order_items FOR SELECT TO shop_app, shop_backoffice USING (true);
 
-CREATE POLICY all_rows ON shop.order_shipping_taxes FOR SELECT TO shop_backoffice, shop_app USING (true);
+CREATE POLICY all_rows ON shop.order_shipping_taxes FOR SELECT TO shop_app, shop_backoffice USING (true);
 
-CREATE POLICY all_rows ON shop.order_status_history FOR SELECT TO shop_backoffice, shop_app USING (true);
+CREATE POLICY all_rows ON shop.order_status_history FOR SELECT TO shop_app, shop_backoffice USING (true);
 
-CREATE POLICY all_rows ON shop.orders FOR SELECT TO shop_backoffice, shop_app USING (true);
+CREATE POLICY all_rows ON shop.orders FOR SELECT TO shop_app, shop_backoffice USING (true);
 
-CREATE POLICY all_rows ON shop.payments FOR SELECT TO shop_backoffice, shop_app USING (true);
+CREATE POLICY all_rows ON shop.payments FOR SELECT TO shop_app, shop_backoffice USING (true);
 
-CREATE POLICY all_rows ON shop.refunds FOR SELECT TO shop_backoffice, shop_app USING (true);
+CREATE POLICY all_rows ON shop.refunds FOR SELECT TO shop_app, shop_backoffice USING (true);
 
-CREATE POLICY all_rows ON shop.return_items FOR SELECT TO shop_backoffice, shop_app USING (true);
+CREATE POLICY all_rows ON shop.return_items FOR SELECT TO shop_app, shop_backoffice USING (true);
 
-CREATE POLICY all_rows ON shop.returns FOR SELECT TO shop_backoffice, shop_app USING (true);
+CREATE POLICY all_rows ON shop.returns FOR SELECT TO shop_app, shop_backoffice USING (true);
 
-CREATE POLICY all_rows ON shop.shipment_items FOR SELECT TO shop_backoffice, shop_app USING (true);
+CREATE POLICY all_rows ON shop.shipment_items FOR SELECT TO shop_app, shop_backoffice USING (true);
 
-CREATE POLICY all_rows ON shop.shipments FOR SELECT TO shop_backoffice, shop_app USING (true);
+CREATE POLICY all_rows ON shop.shipments FOR SELECT TO shop_app, shop_backoffice USING (true);
 
 ALTER TABLE shop.cart_items ENABLE ROW LEVEL SECURITY;
 
