@@ -71,7 +71,7 @@ def test_a_merge_that_is_retried_answers_with_the_cart_only_while_it_is_open(sho
     later = shop.cart({variant: 1}, customer=customer)
     error = shop.app.refused("merge_carts", **merge)
     assert json.loads(error.diag.message_detail) == answer | {"open_cart_id": later}
-    assert shop.app.query("SELECT version FROM shop.carts WHERE cart_id = %s", (later,)) == [(2,)]
+    assert lines(shop, later) == {variant: 1}
 
 
 def test_a_merge_that_would_be_too_long_is_refused_by_name(shop):

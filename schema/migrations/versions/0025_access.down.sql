@@ -24,12 +24,14 @@ SECURITY DEFINER
 SET search_path = pg_catalog, shop, pg_temp
 AS $$
 #variable_conflict use_column
+DECLARE
+    decoy text;
 BEGIN
     PERFORM shop.require_email(credential_for_login.email);
+    decoy := shop.decoy_hash(); -- For known addresses too: it takes its time.
     RETURN QUERY
     SELECT c.customer_id,
-           coalesce(k.password_hash,
-               '$scrypt$ln=17,r=8,p=1$ZGVjb3lkZWNveWRlY295ZA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'),
+           coalesce(k.password_hash, decoy),
            greatest(k.locked_until, shop.locked_until(sha256(convert_to(wanted.address, 'UTF8'))))
     FROM (SELECT shop.normalized_email(credential_for_login.email) AS address) AS wanted
     LEFT JOIN shop.customers AS c ON c.email_normalized = wanted.address AND c.status = 'active'
@@ -38,7 +40,7 @@ END
 $$;
 COMMENT ON FUNCTION api.credential_for_login(text) IS
     'What to verify a password against: the hash and how long the address is locked out. Unknown addresses get a hash that no'
-    ' password matches, and the same lock-out. Never log the result. Errors: SH001.';
+    ' password matches and that costs as much to verify, and the same lock-out. Never log the result. Errors: SH001.';
 
 CREATE OR REPLACE FUNCTION shop.require_own(owner_id uuid)
 RETURNS boolean
