@@ -22,6 +22,8 @@ _NOISE = re.compile(
     r"|default_tablespace|default_table_access_method) = .*;)\n",
     re.MULTILINE,
 )
+# pg_dump names the roles of a policy in the order in which the server happens to store them.
+_POLICY_ROLES = re.compile(r"^(CREATE POLICY .*? TO )(\w+(?:, \w+)+)(?= USING| WITH CHECK|;)", re.MULTILINE)
 _HEADINGS = re.compile(r"\n*^--\n-- (Name: .*; Type: .*|PostgreSQL database dump.*)\n--\n+", re.MULTILINE)
 
 
@@ -49,5 +51,6 @@ def dump(settings: Settings) -> str:
 
 
 def normalise(dumped: str) -> str:
-    """pg_dump's text with the noise and the headings taken out, and one blank line where a heading stood."""
-    return _HEADINGS.sub("\n\n", _NOISE.sub("", dumped)).strip() + "\n"
+    """pg_dump's text without its noise, with a blank line for each heading, and with the roles of a policy in order."""
+    text = _HEADINGS.sub("\n\n", _NOISE.sub("", dumped)).strip() + "\n"
+    return _POLICY_ROLES.sub(lambda found: found[1] + ", ".join(sorted(found[2].split(", "))), text)

@@ -52,6 +52,19 @@ def test_it_holds_definitions_comments_and_privileges(database):
         assert part in dumped
 
 
+def test_the_roles_of_a_policy_are_in_order():
+    dumped = (
+        "CREATE POLICY own ON shop.t FOR SELECT TO shop_b, shop_a USING (true);\n"
+        "CREATE POLICY some ON shop.t AS RESTRICTIVE TO z, m, a WITH CHECK ((x TO y, b));\n"
+        "CREATE POLICY one ON shop.t TO shop_a;\n"
+    )
+    assert schema_dump.normalise(dumped) == (
+        "CREATE POLICY own ON shop.t FOR SELECT TO shop_a, shop_b USING (true);\n"
+        "CREATE POLICY some ON shop.t AS RESTRICTIVE TO a, m, z WITH CHECK ((x TO y, b));\n"
+        "CREATE POLICY one ON shop.t TO shop_a;\n"
+    )
+
+
 def test_it_is_the_same_each_time_and_holds_no_noise(database):
     dumped = schema_dump.dump(database)
     assert dumped == schema_dump.dump(database)
