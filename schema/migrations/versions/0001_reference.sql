@@ -114,8 +114,8 @@ LANGUAGE plpgsql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, shop, pg_temp
--- One processor, one process's memory, whatever the server grants to reports: customers buy meanwhile. It takes no longer
--- either, since workers that join by hash would each build the table of the other side.
+-- One processor, one process's memory, whatever the server grants to reports: customers buy meanwhile, and workers that join
+-- by hash would each build the table of the other side anew.
 SET max_parallel_workers_per_gather = 0
 AS $$
 DECLARE
