@@ -187,7 +187,17 @@ def _run(command: list[str], cwd: Path = ROOT) -> subprocess.CompletedProcess[st
 
 def _unreachable_or(what: str, done: subprocess.CompletedProcess[str]) -> console.UserError:
     reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1].strip()
-    signs = ("ConnectionError", "Failed to fetch", "resolve", "dns error", "timed out", "Forbidden", "ServiceError")
+    # SSLError: something between here and the index answers in its name, and is not believed.
+    signs = (
+        "ConnectionError",
+        "SSLError",
+        "Failed to fetch",
+        "resolve",
+        "dns error",
+        "timed out",
+        "Forbidden",
+        "ServiceError",
+    )
     if any(sign in done.stderr for sign in signs):
         return IndexUnreachable(f"{what}: the package index does not answer: {reason}")
     return console.UserError(f"{what}: {reason}")

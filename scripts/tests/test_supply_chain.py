@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import supply_chain
 from ecommerce_dms import console
+from ecommerce_dms.console import UserError
 
 REQUIREMENTS = supply_chain.requirements_files()
 
@@ -130,6 +131,24 @@ def test_packages_that_nobody_could_look_up_are_no_all_clear(monkeypatch: pytest
     monkeypatch.setattr(supply_chain, "_audited", lambda _path: [unknown])
     with pytest.raises(supply_chain.IndexUnreachable, match="1 of 1 packages could not be looked up"):
         supply_chain.main(["audit"])
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("requests.exceptions.SSLError: HTTPSConnectionPool(host='pypi.org', port=443)", supply_chain.IndexUnreachable),
+        ("requests.exceptions.ConnectionError: name or service not known", supply_chain.IndexUnreachable),
+        ("ERROR: alembic==1 has no hash", UserError),
+    ],
+)
+def test_an_index_that_does_not_answer_is_no_finding(
+    said: str, kind: type[UserError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supply_chain, "_tool", lambda name: name)
+    monkeypatch.setattr(supply_chain, "_run", lambda command: subprocess.CompletedProcess(command, 1, "", said))
+    with pytest.raises(UserError) as raised:
+        supply_chain.main(["audit"])
+    assert type(raised.value) is kind
 
 
 def test_no_locked_package_has_a_known_hole() -> None:
