@@ -111,6 +111,8 @@ COMMENT ON FUNCTION shop.decoy_hash() IS
 
 -- Always one row, in the same shape and with the same work, for known and unknown addresses: the application verifies the
 -- password against the hash it gets (the decoy matches none), then calls record_login_attempt.
+-- Reads go to the server's log and not to a table: a thief who rolls back leaves no row, but leaves a line. It holds no
+-- address and no hash.
 CREATE FUNCTION api.credential_for_login(email text)
 RETURNS TABLE (customer_id uuid, password_hash text, locked_until timestamptz)
 LANGUAGE plpgsql
@@ -119,19 +121,28 @@ SET search_path = pg_catalog, shop, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-    decoy text;
+    address text;
+    known uuid;
+    decoy text := shop.decoy_hash(); -- For known addresses too: it takes its time.
 BEGIN
     PERFORM shop.require_email(credential_for_login.email);
-    decoy := shop.decoy_hash(); -- For known addresses too: it takes its time.
+    address := shop.normalized_email(credential_for_login.email);
+    SELECT c.customer_id INTO known
+    FROM shop.customers AS c WHERE c.email_normalized = address AND c.status = 'active';
+    RAISE LOG 'credential read: customer %, login %, actor %',
+        coalesce(known::text, 'unknown'), session_user, coalesce(shop.actor(), 'not named');
     RETURN QUERY
-    SELECT c.customer_id,
+    SELECT known,
            coalesce(k.password_hash, decoy),
-           greatest(k.locked_until, shop.locked_until(sha256(convert_to(wanted.address, 'UTF8'))))
-    FROM (SELECT shop.normalized_email(credential_for_login.email) AS address) AS wanted
-    LEFT JOIN shop.customers AS c ON c.email_normalized = wanted.address AND c.status = 'active'
-    LEFT JOIN shop.customer_credentials AS k ON k.customer_id = c.customer_id;
+           greatest(k.locked_until, shop.locked_until(sha256(convert_to(address, 'UTF8'))))
+    FROM (SELECT known AS customer_id) AS wanted
+    LEFT JOIN shop.customer_credentials AS k ON k.customer_id = wanted.customer_id;
 END
 $$;
+COMMENT ON FUNCTION api.credential_for_login(text) IS
+    'What to verify a password against: the hash and how long the address is locked out. Unknown addresses get a hash that no'
+    ' password matches and that costs as much to verify, and the same lock-out. Each call leaves a line in the server''s log,'
+    ' without the address. Never log the result. Errors: SH001.';
 
 -- Five failures in a row are free; from then on each doubles the wait, from 30 seconds to a day.
 CREATE FUNCTION shop.locked_until(digest bytea)
@@ -148,9 +159,6 @@ AS $$
           WHERE email_digest = digest AND succeeded AND attempted_at > now() - interval '1 day'), '-infinity')
 $$;
 COMMENT ON FUNCTION shop.locked_until(bytea) IS 'Until when log-ins with an address are locked out; NULL: they are not.';
-COMMENT ON FUNCTION api.credential_for_login(text) IS
-    'What to verify a password against: the hash and how long the address is locked out. Unknown addresses get a hash that no'
-    ' password matches and that costs as much to verify, and the same lock-out. Never log the result. Errors: SH001.';
 
 CREATE FUNCTION shop.login_gate(digest bytea) RETURNS bigint LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, shop, pg_temp

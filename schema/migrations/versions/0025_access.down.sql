@@ -17,57 +17,6 @@ DROP VIEW
     api.my_account, api.my_addresses, api.my_cart, api.my_orders, api.my_order_items, api.my_shipments, api.my_returns,
     api.my_invoices;
 
-CREATE OR REPLACE FUNCTION api.credential_for_login(email text)
-RETURNS TABLE (customer_id uuid, password_hash text, locked_until timestamptz)
-LANGUAGE plpgsql
-SECURITY DEFINER
-SET search_path = pg_catalog, shop, pg_temp
-AS $$
-#variable_conflict use_column
-DECLARE
-    decoy text;
-BEGIN
-    PERFORM shop.require_email(credential_for_login.email);
-    decoy := shop.decoy_hash(); -- For known addresses too: it takes its time.
-    RETURN QUERY
-    SELECT c.customer_id,
-           coalesce(k.password_hash, decoy),
-           greatest(k.locked_until, shop.locked_until(sha256(convert_to(wanted.address, 'UTF8'))))
-    FROM (SELECT shop.normalized_email(credential_for_login.email) AS address) AS wanted
-    LEFT JOIN shop.customers AS c ON c.email_normalized = wanted.address AND c.status = 'active'
-    LEFT JOIN shop.customer_credentials AS k ON k.customer_id = c.customer_id;
-END
-$$;
-COMMENT ON FUNCTION api.credential_for_login(text) IS
-    'What to verify a password against: the hash and how long the address is locked out. Unknown addresses get a hash that no'
-    ' password matches and that costs as much to verify, and the same lock-out. Never log the result. Errors: SH001.';
-
-CREATE OR REPLACE FUNCTION shop.require_own(owner_id uuid)
-RETURNS boolean
-LANGUAGE plpgsql
-SET search_path = pg_catalog, shop, pg_temp
-AS $$
-DECLARE
-    acting_for text := nullif(current_setting('shop.customer_id', true), '');
-BEGIN
-    IF acting_for IS NULL THEN
-        -- Two questions, so that the second one, which reads a table, is asked of storefronts only.
-        IF owner_id IS NULL OR NOT pg_has_role(session_user, 'shop_storefront', 'USAGE') THEN
-            RETURN true;
-        ELSIF (SELECT rolsuper FROM pg_roles WHERE rolname = session_user) THEN
-            RETURN true;
-        END IF;
-    ELSIF owner_id IS NULL OR acting_for = owner_id::text THEN
-        RETURN true;
-    END IF;
-    RAISE EXCEPTION USING
-        ERRCODE = 'SH003',
-        MESSAGE = 'it belongs to another customer',
-        HINT = 'Set shop.customer_id to the customer who is logged in, for this transaction.';
-END
-$$;
-DROP FUNCTION shop.refuse_unless_trusted();
-
 DO $policies$
 DECLARE
     guarded record;

@@ -7,7 +7,7 @@ down_revision = "0024"
 
 
 def upgrade() -> None:
-    """Make the policies and the views, grant the columns, and tighten what asks for whom a call is."""
+    """Make the policies and the views, and grant the columns."""
     run_sql_beside(__file__)
 
 
