@@ -1070,6 +1070,44 @@ VALUES ('01990000-0000-7000-8000-00000000db03', 'billing', 'A. Nonymous', '3 Lon
 INSERT INTO shop.order_addresses (order_id, kind, recipient, line1, city, country)
 SELECT '01990000-0000-7000-8000-00000000db03', kind, 'A. Nonymous', '3 Long Lane', 'Sligo', 'IE' FROM unnest(enum_range(NULL::shop.address_kind)) AS kind;
 
+-- attack: lines_with_a_tax_of_no_rows
+-- rule: no order is committed with a tax on a line that no row explains
+-- guard: trigger shop.orders orders_are_whole
+-- refused: SH104 orders_are_whole
+-- invariant: order_taxes_equal_rows
+-- after: cart_for_a_new_order
+INSERT INTO shop.orders (
+    order_id, cart_id, request_digest, contact_email, currency, country, prices_include_tax, shipping_method_id,
+    shipping_method_name, line_count, unit_count, subtotal_minor, shipping_minor, shipping_tax_minor, shipping_tax_count,
+    tax_minor, total_minor, expires_at)
+VALUES ('01990000-0000-7000-8000-00000000db03', '01990000-0000-7000-8000-00000000cb03', sha256('db03'), 'new@example.net', 'EUR', 'IE', true, 1, 'Standard', 1, 1, 1090, 0, 0, 0,
+    90, 1090, now() + interval '1 hour');
+INSERT INTO shop.order_items (
+    order_id, line_number, variant_id, currency, sku, product_name, variant_name, tax_class, prices_include_tax,
+    quantity, unit_price_minor, subtotal_minor, tax_minor, tax_count, total_minor)
+VALUES ('01990000-0000-7000-8000-00000000db03', 1, 3, 'EUR', 'POEMS-HC', 'Poems', 'Hardback', 'reduced', true, 1, 1090, 1090, 90, 0, 1090);
+INSERT INTO shop.order_addresses (order_id, kind, recipient, line1, city, country)
+SELECT '01990000-0000-7000-8000-00000000db03', kind, 'A. Nonymous', '3 Long Lane', 'Sligo', 'IE' FROM unnest(enum_range(NULL::shop.address_kind)) AS kind;
+
+-- attack: shipping_with_a_tax_of_no_rows
+-- rule: no order is committed with a tax on its shipping that no row explains
+-- guard: trigger shop.orders orders_are_whole
+-- refused: SH104 orders_are_whole
+-- invariant: order_taxes_equal_rows
+-- after: cart_for_a_new_order
+INSERT INTO shop.orders (
+    order_id, cart_id, request_digest, contact_email, currency, country, prices_include_tax, shipping_method_id,
+    shipping_method_name, line_count, unit_count, subtotal_minor, shipping_minor, shipping_tax_minor, shipping_tax_count,
+    tax_minor, total_minor, expires_at)
+VALUES ('01990000-0000-7000-8000-00000000db03', '01990000-0000-7000-8000-00000000cb03', sha256('db03'), 'new@example.net', 'EUR', 'IE', true, 1, 'Standard', 1, 1, 1090, 615, 115, 0,
+    115, 1705, now() + interval '1 hour');
+INSERT INTO shop.order_items (
+    order_id, line_number, variant_id, currency, sku, product_name, variant_name, tax_class, prices_include_tax,
+    quantity, unit_price_minor, subtotal_minor, tax_minor, tax_count, total_minor)
+VALUES ('01990000-0000-7000-8000-00000000db03', 1, 3, 'EUR', 'POEMS-HC', 'Poems', 'Hardback', 'reduced', true, 1, 1090, 1090, 0, 0, 1090);
+INSERT INTO shop.order_addresses (order_id, kind, recipient, line1, city, country)
+SELECT '01990000-0000-7000-8000-00000000db03', kind, 'A. Nonymous', '3 Long Lane', 'Sligo', 'IE' FROM unnest(enum_range(NULL::shop.address_kind)) AS kind;
+
 -- attack: discount_that_no_coupon_explains
 -- rule: no order is committed with a discount that its coupon does not explain
 -- guard: trigger shop.orders orders_are_whole

@@ -22,6 +22,18 @@ def test_edits_from_16_connections_are_all_in_the_cart(shop):
     assert lines(shop, cart) == dict.fromkeys(variants, 2)
 
 
+def test_a_transaction_raises_the_version_of_a_cart_once_and_that_of_its_own_cart_not_at_all(shop):
+    variants = [shop.variant(stock=9) for _ in range(3)]
+    cart = shop.cart({variants[0]: 1})
+    assert shop.owner.query("SELECT version FROM shop.carts WHERE cart_id = %s", (cart,)) == [(1,)]
+    shop.app.connection.autocommit = False
+    raised = [shop.app.call("set_cart_item", cart_id=cart, variant_id=v, quantity=2) for v in variants]
+    shop.app.connection.commit()
+    shop.app.connection.autocommit = True
+    assert raised == [2, 2, 2]
+    assert shop.app.call("set_cart_item", cart_id=cart, variant_id=variants[0], quantity=3) == 3
+
+
 def test_a_quantity_of_0_removes_and_none_can_be_negative(shop):
     variant = shop.variant(stock=9)
     cart = shop.cart({variant: 2})
