@@ -4,12 +4,11 @@ It upgrades scratch databases on the configured server (default: the embedded on
 example in one of them, and drops them.
 """
 
-import argparse
 from pathlib import Path
 
 from ecommerce_dms import api_reference, console, generated_file, migrations
 from ecommerce_dms.scratch import scratch_database
-from ecommerce_dms.settings import Settings, add_connection_arguments, load_settings
+from ecommerce_dms.settings import Settings, load_settings
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -22,7 +21,7 @@ examples:
 
 def main(argv: list[str] | None = None) -> int:
     """Write or check the file. Returns the exit code."""
-    arguments = _parser().parse_args(argv)
+    arguments = generated_file.parser(__doc__, EXAMPLES).parse_args(argv)
     settings = load_settings(arguments)
     console.say(f"Server: {settings.describe()}")
     with console.step("Upgrading a scratch database, and running the examples in it"):
@@ -47,15 +46,6 @@ def pages(settings: Settings) -> dict[str, str]:
             "sql_api.md": api_reference.markdown(api_reference.read(template)),
             "worked_example.md": api_reference.worked_example_md(worked_example),
         }
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--check", action="store_true", help="compare, write nothing")
-    add_connection_arguments(parser)
-    return parser
 
 
 if __name__ == "__main__":

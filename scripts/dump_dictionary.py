@@ -4,12 +4,11 @@ It upgrades a scratch database on the configured server (default: the embedded o
 drops it.
 """
 
-import argparse
 from pathlib import Path
 
 from ecommerce_dms import console, data_dictionary, generated_file, migrations
 from ecommerce_dms.scratch import scratch_database
-from ecommerce_dms.settings import Settings, add_connection_arguments, load_settings
+from ecommerce_dms.settings import Settings, load_settings
 
 DATA_DICTIONARY_MD = Path(__file__).resolve().parents[1] / "docs" / "data_dictionary.md"
 
@@ -22,7 +21,7 @@ examples:
 
 def main(argv: list[str] | None = None) -> int:
     """Write or check the file. Returns the exit code."""
-    arguments = _parser().parse_args(argv)
+    arguments = generated_file.parser(__doc__, EXAMPLES).parse_args(argv)
     settings = load_settings(arguments)
     console.say(f"Server: {settings.describe()}")
     with console.step("Upgrading a scratch database and reading its catalogue"):
@@ -37,15 +36,6 @@ def data_dictionary_md(settings: Settings) -> str:
     with scratch_database(settings) as scratch:
         migrations.upgrade(scratch, environment="test")
         return data_dictionary.markdown(data_dictionary.read(scratch))
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--check", action="store_true", help="compare, write nothing")
-    add_connection_arguments(parser)
-    return parser
 
 
 if __name__ == "__main__":

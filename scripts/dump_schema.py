@@ -4,14 +4,13 @@ It upgrades a scratch database on the configured server (default: the embedded o
 ends the file with its fingerprint, by which test_db.py compares a live server.
 """
 
-import argparse
 from contextlib import closing
 from pathlib import Path
 
 from ecommerce_dms import console, fingerprint, generated_file, migrations, schema_dump
 from ecommerce_dms.connection import connect
 from ecommerce_dms.scratch import scratch_database
-from ecommerce_dms.settings import Settings, add_connection_arguments, load_settings
+from ecommerce_dms.settings import Settings, load_settings
 
 SCHEMA_SQL = Path(__file__).parents[1] / "schema" / "schema.sql"
 
@@ -30,7 +29,7 @@ HEADER = """\
 
 def main(argv: list[str] | None = None) -> int:
     """Write or check the file. Returns the exit code."""
-    arguments = _parser().parse_args(argv)
+    arguments = generated_file.parser(__doc__, EXAMPLES).parse_args(argv)
     settings = load_settings(arguments)
     console.say(f"Server: {settings.describe()}")
     with console.step("Upgrading a scratch database and dumping it"):
@@ -48,15 +47,6 @@ def schema_sql(settings: Settings) -> str:
             digest = fingerprint.read(connection).digest
         text = schema_dump.dump(scratch)
     return f"{HEADER.format(revision=migrations.head())}{text}\n-- fingerprint: {digest}\n"
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--check", action="store_true", help="compare, write nothing")
-    add_connection_arguments(parser)
-    return parser
 
 
 if __name__ == "__main__":

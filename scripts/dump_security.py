@@ -5,14 +5,13 @@ columns of a scratch database, which is upgraded on the configured server (defau
 else on the page is written by people and kept.
 """
 
-import argparse
 import re
 from pathlib import Path
 
 from ecommerce_dms import console, generated_file, migrations, security_page
 from ecommerce_dms.console import UserError
 from ecommerce_dms.scratch import scratch_database
-from ecommerce_dms.settings import Settings, add_connection_arguments, load_settings
+from ecommerce_dms.settings import Settings, load_settings
 
 SECURITY_MD = Path(__file__).resolve().parents[1] / "docs" / "security.md"
 
@@ -25,7 +24,7 @@ examples:
 
 def main(argv: list[str] | None = None) -> int:
     """Write or check the page. Returns the exit code."""
-    arguments = _parser().parse_args(argv)
+    arguments = generated_file.parser(__doc__, EXAMPLES).parse_args(argv)
     settings = load_settings(arguments)
     console.say(f"Server: {settings.describe()}")
     present = SECURITY_MD.read_text(encoding="utf-8")
@@ -56,15 +55,6 @@ def fill(page: str, parts: dict[str, str]) -> str:
             flags=re.DOTALL,
         )
     return page
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--check", action="store_true", help="compare, write nothing")
-    add_connection_arguments(parser)
-    return parser
 
 
 if __name__ == "__main__":

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import argparse
 import difflib
 import sys
 from pathlib import Path
 
 from ecommerce_dms import console
+from ecommerce_dms.settings import add_connection_arguments
+
+
+def parser(description: str | None, examples: str) -> argparse.ArgumentParser:
+    """The command line of a program that writes such a file from what a server has."""
+    made = argparse.ArgumentParser(
+        description=description, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    made.add_argument("--check", action="store_true", help="compare, write nothing")
+    add_connection_arguments(made)
+    return made
 
 
 def put(path: Path, wanted: str, *, check: bool, source: str, program: str) -> int:
